@@ -1,0 +1,38 @@
+# How this project makes targets: one library per folder, one test binary per tests/unit folder, options by target, no globals.
+
+option(TOCSIN_WERROR "Treat warnings as errors" ON)
+set(TOCSIN_SANITIZE "" CACHE STRING "address (with undefined behaviour), thread, or empty")
+
+add_library(tocsin_options INTERFACE)
+target_compile_features(tocsin_options INTERFACE cxx_std_20)
+target_compile_options(tocsin_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${TOCSIN_WERROR}>:-Werror>
+  -ffp-contract=off  # SPEC 1: latencies are computed without fused operations
+  -fno-omit-frame-pointer)
+target_include_directories(tocsin_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
+if(TOCSIN_SANITIZE STREQUAL "address")
+  target_compile_options(tocsin_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_link_options(tocsin_options INTERFACE -fsanitize=address,undefined)
+elseif(TOCSIN_SANITIZE STREQUAL "thread")
+  target_compile_options(tocsin_options INTERFACE -fsanitize=thread)
+  target_link_options(tocsin_options INTERFACE -fsanitize=thread)
+elseif(NOT TOCSIN_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "TOCSIN_SANITIZE is '${TOCSIN_SANITIZE}'; it may be address, thread or empty")
+endif()
+
+# tocsin_library(NAME SOURCES a.cc b.cc [DEPS targets...] [PRIVATE_DEPS targets...])
+function(tocsin_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC tocsin_options ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+endfunction()
+
+# tocsin_test(NAME SOURCES a_test.cc [DEPS targets...]): a GoogleTest binary, each test registered with ctest under label "unit".
+include(GoogleTest)
+function(tocsin_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE tocsin_options ${arg_DEPS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()

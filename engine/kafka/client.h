@@ -1,0 +1,79 @@
+#pragma once
+
+// One librdkafka client with its callbacks. The callbacks only record; those who poll act on the record afterwards, so nothing of
+// the engine runs inside librdkafka, half way through a batch of messages.
+//
+// Thread:     get() any; events belong to the one thread that polls this client.
+// Lifetime:   shared: whoever keeps a message, a queue or a topic of the client keeps the client, too.
+// Invariants: (1) the callbacks' memory lives exactly as long as the client; (2) destruction never joins in group protocol: leaving
+//             in good order is KafkaConsumer::close().
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/base/status.h"
+#include "engine/kafka/conf.h"
+#include "engine/kafka/handles.h"
+
+namespace tocsin::kafka {
+
+struct RebalanceEvent {
+  bool assign = false;  // else revoke
+  bool lost = false;    // revoke: somebody else may own the partitions already
+  PartitionListHandle partitions;
+};
+
+// Takes delivery reports.
+class DeliverySink {
+ public:
+  virtual ~DeliverySink() = default;
+  virtual void delivered(const rd_kafka_message_t& message) = 0;
+};
+
+struct ClientEvents {
+  std::deque<RebalanceEvent> rebalances;
+  bool closing = false;         // rebalances are answered at once, without a record
+  std::optional<Status> error;  // the newest one that concerns no partition
+  DeliverySink* deliveries = nullptr;
+};
+
+class Client {
+ public:
+  // Fails with kInvalidArgument if librdkafka refuses the configuration as a whole.
+  static Result<std::shared_ptr<Client>> open(rd_kafka_type_t type, ConfHandle conf);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  rd_kafka_t* get() const { return client_; }
+  ClientEvents& events() { return events_; }
+  // kFenced and the like, once librdkafka has declared the client dead; else ok.
+  Status fatal_error() const;
+  // A consumer that has no member id, because its session has ended or it has not joined yet. Asks librdkafka's main thread.
+  bool without_membership() const;
+
+ private:
+  Client() = default;
+  rd_kafka_t* client_ = nullptr;
+  ClientEvents events_;
+};
+
+// What all clients share: the connection's properties over defaults for low latency.
+Properties common_defaults(const std::string& client_id);
+
+// A topic of this client; kept, its metadata stay fresh. kInvalidArgument for a name that is none.
+Result<TopicHandle> open_topic(const Client& client, const std::string& name);
+
+struct TopicMetadata {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  int32_t partitions = 0;
+  int32_t leaders = 0;  // partitions that have one
+  int32_t replication_factor = 0;
+};
+
+// Asks the brokers about one topic; at most timeout_ms.
+Result<TopicMetadata> fetch_metadata(const Client& client, rd_kafka_topic_t* topic, int timeout_ms);
+
+}  // namespace tocsin::kafka

@@ -1,0 +1,127 @@
+#pragma once
+
+// A member of a Kafka consumer group: classic protocol, static membership, eager assignment, committed records only.
+//
+// poll() has two phases. The first acts on what came up since: rebalances, lost ranges, answers to probes; the listener is called here,
+// when all that was handed out before has been worked on, so position() is the end of it. The second takes records out of
+// librdkafka's queue and calls nobody. A rebalance that librdkafka reports in the second phase waits for the next first one, which
+// the group allows: it goes on when rd_kafka_assign() is called.
+//
+//            rebalance: assign                    listener told,
+//   nothing ─────────────────► awaiting start ───────────────────► reading
+//      ▲                        │        ▲   offsets resolved       │  │
+//      │ rebalance: revoke      │        │ rewind()                 │  │ out of range: asks where the log begins,
+//      └────────────────────────┴────────┼──────────────────────────┘  │ goes on there with on_range_lost()
+//                                        └─────────────────────────────┘
+//
+// Thread:     one.
+// Invariants: (1) listener's on_assigned and on_revoked/on_lost alternate; (2) nothing is read of a partition before on_assigned
+//             returned; (3) librdkafka's unassign follows on_revoked, so the group's generation cannot change before it returned;
+//             (4) after kFenced every call answers kFenced, and on_lost was called for whatever was assigned.
+// Failure:    as log.h says. kDataLoss if a position lies beyond its partition's end, until the next rewind or assignment.
+//             If the group forgot us while nobody polled, librdkafka's next heartbeat, which has no member id, is answered like that
+//             of an impostor, and it declares itself fenced for ever; such a client is replaced.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/kafka/end_probes.h"
+#include "engine/kafka/kafka.h"
+#include "engine/kafka/message_batch.h"
+
+namespace tocsin::kafka {
+
+class KafkaGroupMetadata final : public log::GroupMetadata {
+ public:
+  explicit KafkaGroupMetadata(GroupMetadataHandle handle) : handle_(std::move(handle)) {}
+  const rd_kafka_consumer_group_metadata_t* get() const { return handle_.get(); }
+
+ private:
+  GroupMetadataHandle handle_;
+};
+
+class KafkaConsumer final : public log::GroupConsumer {
+ public:
+  static Result<std::unique_ptr<KafkaConsumer>> open(ConsumerOptions options, log::ConsumerListener& listener);
+  ~KafkaConsumer() override;
+  KafkaConsumer(const KafkaConsumer&) = delete;
+  KafkaConsumer& operator=(const KafkaConsumer&) = delete;
+
+  Status poll(Duration timeout, log::RecordBatch& batch) override;
+  const std::vector<log::TopicPartition>& sources() const override { return sources_; }
+  int64_t position(int32_t source) const override;
+  Result<std::vector<std::pair<std::string, int32_t>>> partition_counts() override;
+  void pause(int32_t source) override;
+  void resume(int32_t source) override;
+  void probe_end(int32_t source) override { probes_.want(source); }
+  Status rewind() override;
+  std::shared_ptr<const log::GroupMetadata> group_metadata() override;
+  Status close() override;
+
+ private:
+  // Partitions given to us that are not read yet, and how far we have come with them.
+  struct Pending {
+    std::vector<int32_t> sources;
+    std::optional<std::vector<log::Assignment>> committed;
+    std::optional<std::vector<log::StartPosition>> wanted;  // the listener has been told
+  };
+  struct Slot {
+    bool paused = false;
+    bool reading = false;       // librdkafka reads from `start` on and knows the position
+    bool out_of_range = false;  // it stopped because the log has nothing there
+    int64_t start = 0;          // the position while not reading, and until a record came
+  };
+
+  KafkaConsumer(ConsumerOptions options, log::ConsumerListener& listener, std::shared_ptr<Client> client);
+  static Result<std::shared_ptr<Client>> make_client(const ConsumerOptions& options);
+  Status subscribe();
+
+  // First phase (consumer_assignment.cc).
+  Status act();
+  void act_on_rebalances();
+  void act_on_rebalance(const RebalanceEvent& event);
+  void give_up(bool lost);
+  Status advance_pending(int timeout_ms);
+  Status restore_ranges();
+  Status settle_range(int32_t source, int64_t low, int64_t high);
+  Status read_on();
+  Status await_started() const;
+  void stop_reading();
+  Status check_alive();
+  Status start_anew();
+  void answer_probes();
+
+  // Second phase.
+  void take(Duration timeout, log::RecordBatch& batch);
+  void add(rd_kafka_message_t& message, log::RecordBatch& batch);
+  void note_error(const rd_kafka_message_t& message);
+
+  int32_t source_of(std::string_view topic, int32_t partition);
+  int32_t source_of(const rd_kafka_message_t& message);
+  std::vector<log::TopicPartition> partitions_of(const std::vector<int32_t>& sources) const;
+  Slot& slot(int32_t source) { return slots_[static_cast<size_t>(source)]; }
+  const Slot& slot(int32_t source) const { return slots_[static_cast<size_t>(source)]; }
+  const log::TopicPartition& at(int32_t source) const { return sources_[static_cast<size_t>(source)]; }
+
+  ConsumerOptions options_;
+  log::ConsumerListener& listener_;
+  std::shared_ptr<Client> client_;  // outlives what follows
+  QueueHandle queue_;
+  std::vector<TopicHandle> topics_;                       // as options_.topics; also keeps message.rkt comparable
+  std::vector<std::vector<int32_t>> sources_by_topic_;    // as topics_, by partition; -1: not seen yet
+  std::vector<log::TopicPartition> sources_;
+  std::vector<Slot> slots_;         // as sources_
+  std::vector<int32_t> assigned_;   // being read
+  std::optional<Pending> pending_;
+  EndProbes probes_;
+  std::vector<rd_kafka_message_t*> scratch_;  // room for one batch
+  Status error_;                    // the newest that waits to be reported
+  Status broken_;                   // kDataLoss
+  Status fenced_;
+  bool in_listener_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace tocsin::kafka

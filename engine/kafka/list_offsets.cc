@@ -1,0 +1,72 @@
+#include "engine/kafka/list_offsets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/kafka/errors.h"
+
+namespace tocsin::kafka {
+
+Status ask_offsets(const Client& client, const std::vector<OffsetQuestion>& questions, Isolation isolation, int timeout_ms,
+                   rd_kafka_queue_t* queue, void* opaque) {
+  const AdminOptionsHandle options(rd_kafka_AdminOptions_new(client.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS));
+  std::array<char, 256> text{};
+  const rd_kafka_resp_err_t code =
+      rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(timeout_ms, 1), text.data(), text.size());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(code, "asking for offsets", text.data());
+  const ErrorHandle error(rd_kafka_AdminOptions_set_isolation_level(
+      options.get(),
+      isolation == Isolation::kCommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+  if (error != nullptr) return to_status(rd_kafka_error_code(error.get()), "asking for offsets", rd_kafka_error_string(error.get()));
+  rd_kafka_AdminOptions_set_opaque(options.get(), opaque);
+  const PartitionListHandle list = make_partition_list(questions.size());
+  for (const OffsetQuestion& question : questions) {
+    rd_kafka_topic_partition_list_add(list.get(), question.partition.topic.c_str(), question.partition.partition)->offset = question.spec;
+  }
+  rd_kafka_ListOffsets(client.get(), list.get(), options.get(), queue);
+  return {};
+}
+
+Result<std::vector<OffsetAnswer>> answers_of(rd_kafka_event_t* event) {
+  if (const rd_kafka_resp_err_t code = rd_kafka_event_error(event); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return to_status(code, "asking for offsets", rd_kafka_event_error_string(event));
+  }
+  const rd_kafka_ListOffsets_result_t* result = rd_kafka_event_ListOffsets_result(event);
+  if (result == nullptr) return internal_error("asking for offsets: librdkafka answered something else");
+  size_t count = 0;
+  const rd_kafka_ListOffsetsResultInfo_t** infos = rd_kafka_ListOffsets_result_infos(result, &count);
+  std::vector<OffsetAnswer> answers;
+  answers.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_topic_partition_t* found = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    answers.push_back({.partition = {found->topic, found->partition}, .offset = found->offset, .error = found->err});
+  }
+  return answers;
+}
+
+Result<std::vector<int64_t>> list_offsets(const Client& client, const std::vector<OffsetQuestion>& questions, Isolation isolation,
+                                          int timeout_ms) {
+  if (questions.empty()) return std::vector<int64_t>();
+  const QueueHandle queue(rd_kafka_queue_new(client.get()));
+  TOCSIN_RETURN_IF_ERROR(ask_offsets(client, questions, isolation, timeout_ms, queue.get(), nullptr));
+  // The request has its own time-out, after which an event with that error comes; the second more is for the way.
+  const EventHandle event(rd_kafka_queue_poll(queue.get(), timeout_ms + 1'000));
+  if (event == nullptr) return unavailable("asking for offsets: no answer in time");
+  const Result<std::vector<OffsetAnswer>> answers = answers_of(event.get());
+  if (!answers.ok()) return answers.status();
+  std::vector<int64_t> offsets;
+  offsets.reserve(questions.size());
+  for (const OffsetQuestion& question : questions) {
+    const auto found = std::find_if(answers->begin(), answers->end(),
+                                    [&](const OffsetAnswer& answer) { return answer.partition == question.partition; });
+    const std::string name = fmt::format("asking for offsets of {}/{}", question.partition.topic, question.partition.partition);
+    if (found == answers->end()) return unavailable(name + ": not in the answer");
+    if (found->error != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(found->error, name);
+    offsets.push_back(found->offset);
+  }
+  return offsets;
+}
+
+}  // namespace tocsin::kafka

@@ -1,0 +1,314 @@
+#include "engine/runtime/aggregate_worker.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/runtime/dead_letters.h"
+#include "engine/runtime/frames.h"
+
+namespace tocsin {
+namespace {
+
+constexpr size_t kDeadLetterBytesHeldMax = size_t{8} << 20;
+// Fewer records than this in a poll: the worker has caught up with its input.
+constexpr size_t kDrainedRecords = 100;
+
+}  // namespace
+
+AggregateWorker::AggregateWorker(AggregateOptions options, std::shared_ptr<const Plan> plan, Committer& committer, Clock clock)
+    : options_(std::move(options)),
+      plan_(std::move(plan)),
+      committer_(committer),
+      clock_(std::move(clock)),
+      decoder_(plan_->fields, options_.format),
+      events_(plan_->fields.size()),
+      aggregator_(plan_, options_.allowed_lateness),
+      last_flush_(clock_()) {}
+
+AggregateWorker::Input& AggregateWorker::input(int32_t source) {
+  if (static_cast<size_t>(source) >= inputs_.size()) inputs_.resize(static_cast<size_t>(source) + 1);
+  return inputs_[static_cast<size_t>(source)];
+}
+
+Status AggregateWorker::step(Duration timeout) {
+  TOCSIN_RETURN_IF_ERROR(settle(false));
+  const bool full = aggregator_.bytes() >= options_.flush_bytes || dead_letter_bytes_ >= kDeadLetterBytesHeldMax;
+  if (full && committer_.busy()) TOCSIN_RETURN_IF_ERROR(settle(true));
+  const Status polled = consumer_->poll(timeout, records_);
+  if (polled.code() == StatusCode::kUnavailable) {
+    spdlog::warn("aggregate {}: {}", options_.worker, polled.message());
+  } else if (!polled.ok()) {
+    return polled;
+  }
+  take_records(records_);
+  align();
+  probe_ends();
+  if (flush_due() && !committer_.busy()) return flush();
+  return {};
+}
+
+void AggregateWorker::take_records(const log::RecordBatch& batch) {
+  drained_ = batch.records.size() < kDrainedRecords;
+  if (batch.records.empty()) return;
+  const WallTime now = clock_();
+  for (const log::Record& record : batch.records) {
+    Input& in = input(record.source);
+    if (!in.assigned) continue;
+    if (!in.started) in.from = record.offset;
+    in.started = true;
+    ++counters_.messages;
+    counters_.bytes += record.value.size();
+    events_.clear();
+    if (record.has_value) decoder_.decode(record.value, record.content_type, record.padded ? Decoder::kPadding : 0, events_);
+    if (options_.max_future_skew) refuse_future_events();
+    for (const DeadLetter& letter : events_.dead_letters()) {
+      dead_letters_.push_back(
+          make_dead_letter(letter, consumer_->sources()[static_cast<size_t>(record.source)], record.offset, options_.dead_letters_topic));
+      dead_letter_bytes_ += dead_letters_.back().value->size() + 256;
+      ++counters_.dead_letters;
+    }
+    const std::optional<EventTime> append_time = record.log_append_time ? std::optional(EventTime{record.timestamp_ms}) : std::nullopt;
+    aggregator_.add(events_, in.clock, append_time);
+    in.changed = true;
+    in.last_arrival = now;
+  }
+}
+
+void AggregateWorker::refuse_future_events() {
+  const EventTime latest{(clock_() + *options_.max_future_skew).ms};
+  for (Event& event : events_.events()) {
+    if (event.time <= latest) continue;
+    event.refused = true;
+    events_.reject(event.index, fmt::format("timestamp is more than {} ahead of the wall clock", format_duration(*options_.max_future_skew)), event.raw);
+  }
+}
+
+EventTime AggregateWorker::slowest_watermark() const {
+  EventTime slowest = EventTime::max();
+  for (const Input& in : inputs_) {
+    if (in.assigned && !in.finished) slowest = std::min(slowest, in.clock.watermark());
+  }
+  return slowest;
+}
+
+// One partition far behind must not pile up rows of the others: those too far ahead wait (DESIGN 3).
+void AggregateWorker::align() {
+  const EventTime slowest = slowest_watermark();
+  for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
+    Input& in = input(source);
+    if (!in.assigned || in.finished) continue;
+    // A partition without a watermark may never get one (it is empty): it holds nobody back here.
+    const bool ahead = slowest != EventTime::min() && in.clock.watermark() > slowest + options_.alignment;
+    if (ahead == in.paused) continue;
+    in.paused = ahead;
+    ahead ? consumer_->pause(source) : consumer_->resume(source);
+  }
+}
+
+// A quiet partition is asked as often as ticks come, so that time goes on; a busy one now and then, to know the lag.
+void AggregateWorker::probe_ends() {
+  if (!options_.idle_timeout && !options_.max_future_skew) return;  // files
+  const WallTime now = clock_();
+  for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
+    Input& in = input(source);
+    if (!in.assigned || in.finished) continue;
+    const bool quiet = options_.idle_timeout && !in.paused && now - in.last_arrival >= *options_.idle_timeout;
+    // A probe whose answer is long overdue was lost with its connection.
+    if (in.probing && now - in.last_probe < Duration{5000}) continue;
+    if (now - in.last_probe < (quiet ? plan_->resolution : Duration{1000})) continue;
+    in.probing = true;
+    in.last_probe = now;
+    consumer_->probe_end(source);
+  }
+}
+
+void AggregateWorker::on_end(int32_t source, int64_t end, WallTime asked_at) {
+  Input& in = input(source);
+  in.probing = false;
+  in.end = end;
+  if (!in.assigned || !options_.idle_timeout || clock_() - in.last_arrival < *options_.idle_timeout) return;
+  // Proof: at `asked_at` the readable end was where we stand, and nothing has come since.
+  if (consumer_->position(source) != end || in.last_arrival > asked_at) return;
+  if (in.clock.follow_wall_clock(EventTime{asked_at.ms})) in.changed = true;
+}
+
+void AggregateWorker::on_finished(int32_t source) {
+  input(source).finished = true;
+  input(source).changed = true;
+}
+
+void AggregateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
+  spdlog::error("aggregate {}: offsets {} to {} of {}-{} can no longer be read (retention); going on at {}", options_.worker, from, to,
+                consumer_->sources()[static_cast<size_t>(source)].topic, consumer_->sources()[static_cast<size_t>(source)].partition, to);
+  Input& in = input(source);
+  in.lost += to - from;
+  in.changed = true;
+  counters_.lost_offsets += static_cast<uint64_t>(to - from);
+}
+
+bool AggregateWorker::flush_due() const {
+  if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; })) return false;
+  if (aggregator_.bytes() >= options_.flush_bytes || dead_letter_bytes_ >= kDeadLetterBytesHeldMax) return true;
+  if (clock_() - last_flush_ >= options_.flush_interval) return true;
+  if (std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return !in.assigned || in.finished; })) return true;
+  // While catching up ticks are crossed all the time; only at the end of the log is a crossed tick worth a flush of its own.
+  return drained_ && floor_to(slowest_watermark(), plan_->resolution) > flushed_watermark_;
+}
+
+v1::Frame AggregateWorker::make_header() {
+  v1::Frame header;
+  header.set_worker(options_.worker);
+  header.set_sequence(++sequence_);
+  header.set_partitions(options_.partials_partitions);
+  header.set_plan(plan_->version);
+  header.set_resolution_ms(plan_->resolution.ms);
+  for (const auto& [name, count] : partition_counts_) {
+    v1::InputTopic& topic = *header.add_topics();
+    topic.set_name(name);
+    topic.set_partitions(count);
+  }
+  for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
+    Input& in = input(source);
+    if (!in.assigned || !in.changed) continue;
+    if (!in.started) in.from = consumer_->position(source);
+    in.started = true;
+    const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(source)];
+    v1::InputProgress& progress = *header.add_inputs();
+    const auto topic = std::find_if(partition_counts_.begin(), partition_counts_.end(), [&](const auto& entry) { return entry.first == partition.topic; });
+    TOCSIN_CHECK(topic != partition_counts_.end(), "a partition of a topic that was not subscribed");
+    progress.set_topic(static_cast<uint32_t>(topic - partition_counts_.begin()));
+    progress.set_partition(partition.partition);
+    progress.set_from(in.from);
+    progress.set_to(consumer_->position(source));
+    if (in.clock.has_watermark()) progress.set_watermark_ms(in.clock.watermark().ms);
+    if (in.clock.first_event()) progress.set_first_event_ms(in.clock.first_event()->ms);
+    if (in.clock.largest_event()) progress.set_largest_event_ms(in.clock.largest_event()->ms);
+    progress.set_idle(in.clock.idle());
+    progress.set_finished(in.finished);
+    progress.set_lost(in.lost);
+  }
+  return header;
+}
+
+void AggregateWorker::add_offsets(log::Transaction& transaction) {
+  for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
+    Input& in = input(source);
+    if (!in.assigned || !in.changed) continue;
+    const int64_t position = consumer_->position(source);
+    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], position, in.clock.encode()});
+    in.from = position;
+    in.lost = 0;
+    in.changed = false;
+  }
+}
+
+Status AggregateWorker::flush() {
+  log::Transaction transaction;
+  transaction.group = consumer_->group_metadata();
+  if (transaction.group == nullptr) return {};  // between two generations: what is open is dropped or flushed by the listener calls
+  const v1::Frame header = make_header();
+  transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic);
+  std::move(dead_letters_.begin(), dead_letters_.end(), std::back_inserter(transaction.records));
+  dead_letters_.clear();
+  dead_letter_bytes_ = 0;
+  add_offsets(transaction);
+  last_flush_ = clock_();
+  flushed_watermark_ = floor_to(slowest_watermark(), plan_->resolution);
+  ++counters_.flushes;
+  committer_.submit(std::move(transaction));
+  return {};
+}
+
+Status AggregateWorker::settle(bool wait) {
+  const std::optional<Result<log::CommitReceipt>> outcome = wait ? committer_.wait() : committer_.poll();
+  if (!outcome || outcome->ok()) return {};
+  const Status& status = outcome->status();
+  if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
+  spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
+  ++counters_.rewinds;
+  return consumer_->rewind();
+}
+
+void AggregateWorker::drop_all() {
+  aggregator_.drop();
+  dead_letters_.clear();
+  dead_letter_bytes_ = 0;
+  for (Input& in : inputs_) in = Input();
+  records_.clear();
+}
+
+Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::vector<log::Assignment>& partitions) {
+  Result<std::vector<std::pair<std::string, int32_t>>> counts = consumer_->partition_counts();
+  if (!counts.ok()) return counts.status();
+  partition_counts_ = *counts;
+  std::vector<log::StartPosition> starts;
+  for (const log::Assignment& assignment : partitions) {
+    Input& in = input(assignment.source);
+    in = Input();
+    in.assigned = true;
+    in.clock = PartitionClock(options_.max_out_of_orderness);
+    in.last_arrival = clock_();
+    if (!assignment.committed) {
+      starts.push_back(options_.start);
+      continue;
+    }
+    const std::optional<PartitionClock> clock = PartitionClock::decode(assignment.committed->metadata, options_.max_out_of_orderness);
+    if (!clock) {
+      const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(assignment.source)];
+      return data_loss(fmt::format(
+          "the committed offset of {}-{} carries metadata that is not ours (\"{}\"): the group's offsets were changed by something else. "
+          "Without it nobody knows which events are late. Restore the offsets, or choose another `app` name",
+          partition.topic, partition.partition, assignment.committed->metadata));
+    }
+    in.clock = *clock;
+    in.from = assignment.committed->offset;
+    in.started = true;
+    starts.push_back({log::StartPosition::Kind::kOffset, assignment.committed->offset});
+  }
+  flushed_watermark_ = EventTime::min();
+  return starts;
+}
+
+void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
+  // The group waits for us: what was read is committed under the old assignment, or dropped with it.
+  const auto outcome = committer_.wait();
+  const bool healthy = !outcome || outcome->ok();
+  const bool changed = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; });
+  if (healthy && changed) {
+    const Status flushed = flush();
+    const auto last = committer_.wait();
+    if (!flushed.ok() || (last && !last->ok())) {
+      spdlog::warn("aggregate {}: the last flush before a rebalance was not committed; the next owner reads it again", options_.worker);
+    }
+  }
+  drop_all();
+}
+
+void AggregateWorker::on_lost(const std::vector<int32_t>&) {
+  (void)committer_.wait();
+  drop_all();
+}
+
+int64_t AggregateWorker::lag() const {
+  int64_t lag = 0;
+  for (size_t source = 0; source < inputs_.size(); ++source) {
+    const Input& in = inputs_[source];
+    if (in.assigned && in.end) lag += std::max<int64_t>(0, *in.end - consumer_->position(static_cast<int32_t>(source)));
+  }
+  return lag;
+}
+
+bool AggregateWorker::finished() const {
+  const bool ended = !inputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.finished && !in.changed; });
+  return ended && !committer_.busy();
+}
+
+Status AggregateWorker::close() {
+  const Status settled = settle(true);
+  const Status closed = consumer_->close();
+  return settled.ok() ? closed : settled;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,53 @@
+#include "engine/runtime/committer.h"
+
+#include <utility>
+
+namespace tocsin {
+
+bool Committer::busy() const {
+  const std::lock_guard lock(mutex_);
+  return busy_;
+}
+
+void Committer::submit(log::Transaction transaction) {
+  {
+    const std::lock_guard lock(mutex_);
+    TOCSIN_CHECK(!busy_ && !outcome_, "a transaction was submitted while another one is in flight");
+    busy_ = true;
+  }
+  executor_.run([this, transaction = std::make_shared<log::Transaction>(std::move(transaction))] {
+    const WallTime begin = clock_();
+    recorder_.enter(FlightRecorder::Phase::kTransaction);
+    Result<log::CommitReceipt> outcome = producer_.commit(std::move(*transaction));
+    recorder_.enter(outcome.ok() ? FlightRecorder::Phase::kCommitted : FlightRecorder::Phase::kRunning);
+    const std::lock_guard lock(mutex_);
+    last_latency_ = clock_() - begin;
+    outcome_ = std::move(outcome);
+    busy_ = false;
+    // Under the lock: the waiter may destroy this object as soon as it has the outcome.
+    done_.notify_all();
+  });
+}
+
+std::optional<Result<log::CommitReceipt>> Committer::take() {
+  if (!outcome_) return std::nullopt;
+  return std::exchange(outcome_, std::nullopt);
+}
+
+std::optional<Result<log::CommitReceipt>> Committer::poll() {
+  const std::lock_guard lock(mutex_);
+  return take();
+}
+
+std::optional<Result<log::CommitReceipt>> Committer::wait() {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] { return !busy_; });
+  return take();
+}
+
+Duration Committer::last_latency() const {
+  const std::lock_guard lock(mutex_);
+  return last_latency_;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,66 @@
+#pragma once
+
+// The one place that commits. A worker hands over a transaction and goes on; the outcome is fetched later (DESIGN 3).
+//
+// Thread:     submit(), poll() and wait() belong to the worker; the transaction itself runs wherever the executor runs it.
+// Invariants: (1) at most one transaction is in flight; (2) after a failure nothing is submitted until the worker has rewound.
+// Failure:    as TransactionalProducer::commit, unchanged.
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/base/clock.h"
+#include "engine/base/status.h"
+#include "engine/log/log.h"
+#include "engine/runtime/flight_recorder.h"
+
+namespace tocsin {
+
+// Runs one piece of work after the other, in order: on a thread of its own (`run`), or at once (backtest, tests).
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual void run(std::function<void()> work) = 0;
+};
+
+class InlineExecutor final : public Executor {
+ public:
+  void run(std::function<void()> work) override { work(); }
+};
+
+class Committer {
+ public:
+  Committer(log::TransactionalProducer& producer, Executor& executor, FlightRecorder& recorder, Clock clock)
+      : producer_(producer), executor_(executor), recorder_(recorder), clock_(std::move(clock)) {}
+  // The transaction in flight must have ended: call wait() first.
+  ~Committer() = default;
+
+  bool busy() const;
+  // Must not be busy.
+  void submit(log::Transaction transaction);
+  // The outcome of the transaction, once; nothing while it is in flight or if none was submitted.
+  std::optional<Result<log::CommitReceipt>> poll();
+  // The same, but waits for it; nothing only if none was submitted.
+  std::optional<Result<log::CommitReceipt>> wait();
+
+  // Wall time that the last transaction took.
+  Duration last_latency() const;
+
+ private:
+  std::optional<Result<log::CommitReceipt>> take();
+
+  log::TransactionalProducer& producer_;
+  Executor& executor_;
+  FlightRecorder& recorder_;
+  Clock clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable done_;
+  bool busy_ = false;
+  std::optional<Result<log::CommitReceipt>> outcome_;
+  Duration last_latency_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,262 @@
+#include "engine/runtime/evaluate_worker.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/runtime/restore.h"
+#include "state/changelog.h"
+
+namespace tocsin {
+
+EvaluateWorker::EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, state::Store& store, log::PartitionReader& reader,
+                               Committer& committer, FlightRecorder& recorder, Clock clock)
+    : options_(std::move(options)),
+      plan_(std::move(plan)),
+      store_(store),
+      reader_(reader),
+      committer_(committer),
+      recorder_(recorder),
+      clock_(std::move(clock)),
+      last_commit_(clock_()),
+      last_store_flush_(clock_()) {}
+
+EvaluateWorker::~EvaluateWorker() = default;
+
+Status EvaluateWorker::step(Duration timeout) {
+  TOCSIN_RETURN_IF_ERROR(settle(false));
+  const bool more = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.more; });
+  const Status polled = consumer_->poll(more ? Duration{0} : timeout, records_);
+  if (polled.code() == StatusCode::kUnavailable) {
+    spdlog::warn("evaluate {}: {}", options_.worker, polled.message());
+  } else if (!polled.ok()) {
+    return polled;
+  }
+  TOCSIN_RETURN_IF_ERROR(std::exchange(failure_, Status()));
+  TOCSIN_RETURN_IF_ERROR(apply_records());
+  TOCSIN_RETURN_IF_ERROR(advance());
+  if (commit_due() && !committer_.busy()) TOCSIN_RETURN_IF_ERROR(commit());
+  if (clock_() - last_store_flush_ >= options_.flush_interval) {
+    last_store_flush_ = clock_();
+    return store_.flush();
+  }
+  return {};
+}
+
+Status EvaluateWorker::apply_records() {
+  for (const log::Record& record : records_.records) {
+    const auto task = tasks_.find(record.source);
+    if (task == tasks_.end()) continue;
+    if (record.has_value) TOCSIN_RETURN_IF_ERROR(task->second.evaluator->apply(record.value, record.offset));
+    task->second.consumed = true;
+  }
+  return {};
+}
+
+Status EvaluateWorker::advance() {
+  for (auto& [source, task] : tasks_) {
+    // A partition whose changes fill a transaction waits until that one is on its way.
+    if (task.more && committer_.busy()) continue;
+    const Result<bool> more = task.evaluator->advance(options_.transaction_bytes);
+    if (!more.ok()) return more.status();
+    task.more = *more;
+  }
+  return {};
+}
+
+bool EvaluateWorker::commit_due() const {
+  bool consumed = false;
+  for (const auto& [source, task] : tasks_) {
+    if (task.more || task.evaluator->has_alerts()) return true;
+    consumed = consumed || task.consumed;
+  }
+  return consumed && clock_() - last_commit_ >= options_.commit_interval;
+}
+
+Status EvaluateWorker::commit() {
+  log::Transaction transaction;
+  transaction.group = consumer_->group_metadata();
+  if (transaction.group == nullptr) return {};
+  for (auto& [source, task] : tasks_) {
+    if (!task.consumed && !task.evaluator->has_changes()) continue;
+    const int64_t position = consumer_->position(source);
+    // Records below the committed offset were read again only to fill memory: until they are through there is nothing to commit.
+    if (position < task.evaluator->next_offset().value_or(0)) continue;
+    for (const v1::AlertEvent& alert : task.evaluator->take_alerts()) {
+      append_alert_records(alert, options_.alerts, transaction.records);
+      ++counters_.alerts;
+    }
+    const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position);
+    for (const state::WriteBatch::Operation& operation : batch->operations) {
+      const state::ChangelogRecord record = state::encode(operation);
+      log::OutRecord& out = transaction.records.emplace_back();
+      out.topic = options_.changelog_topic;
+      out.partition = partition_of(source);
+      out.key = std::string(record.key);
+      if (record.value) out.value = std::string(*record.value);
+    }
+    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], position, ""});
+    in_flight_.push_back({source, batch});
+    task.consumed = false;
+  }
+  if (in_flight_.empty()) return {};
+  last_commit_ = clock_();
+  committer_.submit(std::move(transaction));
+  return {};
+}
+
+int64_t EvaluateWorker::changelog_end(const log::CommitReceipt& receipt, int32_t partition) const {
+  for (const auto& [where, last] : receipt.last_offsets) {
+    if (where.topic == options_.changelog_topic && where.partition == partition) return last + 1;
+  }
+  TOCSIN_CHECK(false, "a committed transaction does not say where its changelog records are");
+  return 0;
+}
+
+Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
+  for (const InFlight& done : std::exchange(in_flight_, {})) {
+    const int32_t partition = partition_of(done.source);
+    state::WriteBatch batch = *done.batch;
+    batch.put(changelog_position_key(static_cast<uint32_t>(partition)),
+              encode_changelog_position({changelog_end(receipt, partition), clock_()}));
+    TOCSIN_RETURN_IF_ERROR(store_.write(batch));
+    if (const auto task = tasks_.find(done.source); task != tasks_.end()) task->second.evaluator->release();
+  }
+  recorder_.enter(FlightRecorder::Phase::kRunning);
+  ++counters_.commits;
+  return {};
+}
+
+Status EvaluateWorker::settle(bool wait) {
+  const std::optional<Result<log::CommitReceipt>> outcome = wait ? committer_.wait() : committer_.poll();
+  if (!outcome) return {};
+  if (outcome->ok()) return write_committed(**outcome);
+  in_flight_.clear();
+  const Status& status = outcome->status();
+  if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
+  spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
+  ++counters_.rewinds;
+  return consumer_->rewind();
+}
+
+Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& assignment) {
+  const int32_t partition = partition_of(assignment.source);
+  const Result<RestoreReport> report = catch_up({options_.changelog_topic, partition}, reader_, store_, clock_(), options_.tombstones_kept);
+  if (!report.ok()) return report.status();
+  ++counters_.restores;
+  counters_.changelog_records_read += report->records_read;
+  EvaluatorOptions options{static_cast<uint32_t>(partition), options_.partials_partitions, options_.until};
+  auto evaluator = std::make_unique<Evaluator>(plan_, store_, options);
+  TOCSIN_RETURN_IF_ERROR(evaluator->restore());
+  const std::optional<int64_t> committed = assignment.committed ? std::optional(assignment.committed->offset) : std::nullopt;
+  if (evaluator->next_offset() != committed) {
+    const auto text = [](const std::optional<int64_t>& offset) { return offset ? std::to_string(*offset) : std::string("nothing"); };
+    return data_loss(fmt::format(
+        "partition {} of the state stands at partials offset {}, but the group has committed {}: they are written together, so one of them was "
+        "changed or removed by something else. Restore the topic {} or the group's offsets; or start over with another `app` name",
+        partition, text(evaluator->next_offset()), text(committed), options_.changelog_topic));
+  }
+  spdlog::info("evaluate {}: partition {} restored: {} of {} changelog records read{}, {} groups, evaluated up to {}", options_.worker, partition,
+               report->records_read, report->changelog_end - report->changelog_begin, report->rebuilt ? " (rebuilt from nothing)" : "",
+               evaluator->group_count(), evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
+  const std::optional<int64_t> rewind = evaluator->rewind_offset();
+  tasks_[assignment.source].evaluator = std::move(evaluator);
+  return rewind;
+}
+
+Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::vector<log::Assignment>& partitions) {
+  recorder_.enter(FlightRecorder::Phase::kRestoring);
+  std::vector<log::StartPosition> starts;
+  for (const log::Assignment& assignment : partitions) {
+    const Result<std::optional<int64_t>> rewind = restore(assignment);
+    if (!rewind.ok()) return rewind.status();
+    starts.push_back(*rewind ? log::StartPosition{log::StartPosition::Kind::kOffset, **rewind} : log::StartPosition{});
+  }
+  recorder_.enter(FlightRecorder::Phase::kRunning);
+  return starts;
+}
+
+void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
+  const auto finish = [this]() -> Status {
+    const auto outcome = committer_.wait();
+    if (outcome && !outcome->ok()) return outcome->status();
+    if (outcome) TOCSIN_RETURN_IF_ERROR(write_committed(**outcome));
+    TOCSIN_RETURN_IF_ERROR(commit());
+    const auto last = committer_.wait();
+    if (last && !last->ok()) return last->status();
+    return last ? write_committed(**last) : Status();
+  };
+  if (const Status status = finish(); !status.ok()) {
+    spdlog::warn("evaluate {}: the last commit before a rebalance failed ({}); the next owner does that work again", options_.worker, status.message());
+  }
+  drop_all();
+}
+
+void EvaluateWorker::on_lost(const std::vector<int32_t>&) {
+  if (const auto outcome = committer_.wait(); outcome && outcome->ok()) failure_ = write_committed(**outcome);
+  drop_all();
+}
+
+void EvaluateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
+  failure_ = data_loss(fmt::format("offsets {} to {} of partials partition {} are gone (retention was shorter than the time this partition was not "
+                                   "evaluated): what happened in them is unknown. Give the topic a longer retention and start over with another `app` name",
+                                   from, to, partition_of(source)));
+}
+
+void EvaluateWorker::drop_all() {
+  tasks_.clear();
+  in_flight_.clear();
+  records_.clear();
+}
+
+bool EvaluateWorker::idle() const {
+  return !committer_.busy() && in_flight_.empty() &&
+         std::none_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.consumed || entry.second.more; });
+}
+
+Status EvaluateWorker::close() {
+  const Status settled = settle(true);
+  const Status closed = consumer_->close();
+  return settled.ok() ? closed : settled;
+}
+
+std::optional<EventTime> EvaluateWorker::evaluated() const {
+  std::optional<EventTime> least;
+  for (const auto& [source, task] : tasks_) {
+    if (!task.evaluator->evaluated()) return std::nullopt;
+    least = std::min(least.value_or(EventTime::max()), *task.evaluator->evaluated());
+  }
+  return least;
+}
+
+std::optional<EventTime> EvaluateWorker::watermark() const {
+  std::optional<EventTime> least;
+  for (const auto& [source, task] : tasks_) {
+    if (!task.evaluator->watermark()) return std::nullopt;
+    least = std::min(least.value_or(EventTime::max()), *task.evaluator->watermark());
+  }
+  return least;
+}
+
+size_t EvaluateWorker::group_count() const {
+  size_t count = 0;
+  for (const auto& [source, task] : tasks_) count += task.evaluator->group_count();
+  return count;
+}
+
+EvaluatorCounters EvaluateWorker::evaluator_counters() const {
+  EvaluatorCounters sum;
+  for (const auto& [source, task] : tasks_) {
+    const EvaluatorCounters& counters = task.evaluator->counters();
+    sum.frames += counters.frames;
+    sum.duplicate_frames += counters.duplicate_frames;
+    sum.rows += counters.rows;
+    sum.rows_of_unknown_views += counters.rows_of_unknown_views;
+    sum.ticks += counters.ticks;
+    sum.alerts += counters.alerts;
+  }
+  return sum;
+}
+
+}  // namespace tocsin

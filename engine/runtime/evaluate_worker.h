@@ -1,0 +1,120 @@
+#pragma once
+
+// Stage 2 at run time: one worker that owns some partials partitions, each with an Evaluator (DESIGN 5).
+//
+//   step(): poll ─► apply frames ─► advance ticks ─► commit, if it is due and no transaction is in flight:
+//           alerts + changelog + offsets in one transaction, and when that is committed: one WriteBatch to the store
+//
+//   on_assigned: changelog ─► store ─► Evaluator::restore ─► partials again from the rewind offset
+//
+// Thread:     one; the transaction runs on the committer's executor meanwhile.
+// Invariants: (1) the store is written after the commit, with the changelog position in the same batch: it is never ahead of the log;
+//             (2) the position row equals the group's committed offset, or the partition is refused.
+// Failure:    kAborted and kUnavailable of a transaction are healed here (state is read again); everything else ends the worker.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/log/log.h"
+#include "engine/runtime/alert_records.h"
+#include "engine/runtime/committer.h"
+#include "engine/runtime/flight_recorder.h"
+#include "operators/evaluator.h"
+#include "operators/plan.h"
+
+namespace tocsin {
+
+struct EvaluateOptions {
+  std::string worker;  // for messages
+  std::string changelog_topic;
+  AlertTopics alerts;
+  uint32_t partials_partitions = 1;
+  Duration commit_interval{100};
+  size_t transaction_bytes = size_t{4} << 20;  // of state changes; ticks are cut into several transactions beyond it
+  Duration tombstones_kept{24LL * 3600 * 1000};
+  Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
+  std::optional<EventTime> until;
+};
+
+struct EvaluateCounters {
+  uint64_t commits = 0;
+  uint64_t rewinds = 0;
+  uint64_t alerts = 0;
+  uint64_t restores = 0;
+  int64_t changelog_records_read = 0;
+};
+
+class EvaluateWorker final : public log::ConsumerListener {
+ public:
+  EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, state::Store& store, log::PartitionReader& reader,
+                 Committer& committer, FlightRecorder& recorder, Clock clock);
+  ~EvaluateWorker() override;
+
+  void attach(log::GroupConsumer& consumer) { consumer_ = &consumer; }
+
+  Status step(Duration timeout);
+  // Nothing is open and nothing in flight.
+  bool idle() const;
+  Status close();
+
+  const EvaluateCounters& counters() const { return counters_; }
+  // Over the partitions owned: the least tick evaluated, and the number of groups.
+  std::optional<EventTime> evaluated() const;
+  std::optional<EventTime> watermark() const;
+  size_t group_count() const;
+  EvaluatorCounters evaluator_counters() const;
+
+  // log::ConsumerListener
+  Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override;
+  void on_revoked(const std::vector<int32_t>& sources) override;
+  void on_lost(const std::vector<int32_t>& sources) override;
+  void on_range_lost(int32_t source, int64_t from, int64_t to) override;
+  void on_end(int32_t, int64_t, WallTime) override {}
+  void on_finished(int32_t) override {}
+
+ private:
+  struct Task {
+    std::unique_ptr<Evaluator> evaluator;
+    bool consumed = false;  // records since the last commit
+    bool more = false;      // ticks left over by the transaction's bound
+  };
+  // What a transaction in flight will leave to be done.
+  struct InFlight {
+    int32_t source;
+    std::shared_ptr<const state::WriteBatch> batch;
+  };
+
+  Result<std::optional<int64_t>> restore(const log::Assignment& assignment);
+  Status apply_records();
+  Status advance();
+  bool commit_due() const;
+  Status commit();
+  Status settle(bool wait);
+  Status write_committed(const log::CommitReceipt& receipt);
+  int64_t changelog_end(const log::CommitReceipt& receipt, int32_t partition) const;
+  void drop_all();
+  int32_t partition_of(int32_t source) const { return consumer_->sources()[static_cast<size_t>(source)].partition; }
+
+  EvaluateOptions options_;
+  std::shared_ptr<const Plan> plan_;
+  state::Store& store_;
+  log::PartitionReader& reader_;
+  Committer& committer_;
+  FlightRecorder& recorder_;
+  Clock clock_;
+  log::GroupConsumer* consumer_ = nullptr;
+  std::map<int32_t, Task> tasks_;  // by source
+  std::vector<InFlight> in_flight_;
+  log::RecordBatch records_;
+  WallTime last_commit_;
+  WallTime last_store_flush_;
+  Status failure_;  // of a listener call, returned by the next step
+  EvaluateCounters counters_;
+};
+
+}  // namespace tocsin

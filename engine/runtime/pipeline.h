@@ -1,0 +1,27 @@
+#pragma once
+
+// What every way of running the engine has in common: configuration and rules to a plan, and to the options of the workers.
+//
+// Thread: pure functions, but for reading the rule files.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/config/config.h"
+#include "engine/runtime/aggregate_worker.h"
+#include "engine/runtime/evaluate_worker.h"
+#include "operators/plan.h"
+#include "operators/rules/rule.h"
+
+namespace tocsin {
+
+// Reads and checks rule files and compiles them. All findings (errors and warnings, complete lines) are appended to `findings`; an error among
+// them makes the result kInvalidArgument.
+Result<std::shared_ptr<const Plan>> load_plan(const std::vector<std::string>& rule_files, const config::TimeConfig& time,
+                                              const rules::LoadOptions& options, std::vector<std::string>& findings);
+
+// Everything but worker names and topics.
+AggregateOptions aggregate_options(const config::TimeConfig& time);
+
+}  // namespace tocsin

@@ -1,0 +1,96 @@
+#include "engine/runtime/restore.h"
+
+#include <fmt/format.h>
+
+#include "operators/keys.h"
+#include "state/changelog.h"
+
+namespace tocsin {
+namespace {
+
+constexpr size_t kBatchBytes = size_t{4} << 20;
+
+std::optional<ChangelogPosition> decode_changelog_position(std::string_view value) {
+  state::KeyReader reader(value);
+  ChangelogPosition position;
+  position.offset = reader.i64();
+  position.written_at.ms = reader.i64();
+  if (!reader.complete()) return std::nullopt;
+  return position;
+}
+
+// Writes changelog records to the store in batches, each with the position after it.
+class ChangelogWriter : public log::PartitionReader::Visitor {
+ public:
+  ChangelogWriter(state::Store& store, uint32_t partition, WallTime now) : store_(store), partition_(partition), now_(now) {}
+
+  Status record(const log::Record& record) override {
+    Result<state::WriteBatch::Operation> operation =
+        state::decode({record.key, record.has_value ? std::optional(record.value) : std::nullopt});
+    if (!operation.ok()) return operation.status();
+    bytes_ += record.key.size() + record.value.size();
+    batch_.operations.push_back(std::move(*operation));
+    ++records_;
+    return bytes_ >= kBatchBytes ? write(record.offset + 1) : Status();
+  }
+
+  Status write(int64_t position) {
+    batch_.put(changelog_position_key(partition_), encode_changelog_position({position, now_}));
+    TOCSIN_RETURN_IF_ERROR(store_.write(batch_));
+    batch_.operations.clear();
+    bytes_ = 0;
+    return {};
+  }
+
+  int64_t records() const { return records_; }
+
+ private:
+  state::Store& store_;
+  uint32_t partition_;
+  WallTime now_;
+  state::WriteBatch batch_;
+  size_t bytes_ = 0;
+  int64_t records_ = 0;
+};
+
+Status empty_partition(state::Store& store, uint32_t partition) {
+  state::WriteBatch batch;
+  const std::string from = state::KeyWriter().u32(partition).take();
+  batch.remove_range(from, state::prefix_end(from));
+  return store.write(batch);
+}
+
+}  // namespace
+
+std::string changelog_position_key(uint32_t partition) { return keys::of(partition, 'c').take(); }
+
+std::string encode_changelog_position(const ChangelogPosition& position) {
+  return state::KeyWriter().i64(position.offset).i64(position.written_at.ms).take();
+}
+
+Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, state::Store& store, WallTime now,
+                               Duration tombstones_kept) {
+  const auto partition = static_cast<uint32_t>(changelog.partition);
+  const auto bounds = reader.bounds(changelog);
+  if (!bounds.ok()) return bounds.status();
+  RestoreReport report{bounds->first, bounds->second, 0, false};
+  const auto stored = store.get(changelog_position_key(partition));
+  if (!stored.ok()) return stored.status();
+  const std::optional<ChangelogPosition> position = stored->has_value() ? decode_changelog_position(**stored) : std::nullopt;
+  const bool usable = position && position->offset >= report.changelog_begin && position->offset <= report.changelog_end &&
+                      now - position->written_at < tombstones_kept;
+  int64_t from = report.changelog_begin;
+  if (usable) {
+    from = position->offset;
+  } else {
+    report.rebuilt = true;
+    TOCSIN_RETURN_IF_ERROR(empty_partition(store, partition));
+  }
+  ChangelogWriter writer(store, partition, now);
+  if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));
+  TOCSIN_RETURN_IF_ERROR(writer.write(report.changelog_end));
+  report.records_read = writer.records();
+  return report;
+}
+
+}  // namespace tocsin

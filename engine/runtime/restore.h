@@ -1,0 +1,42 @@
+#pragma once
+
+// Brings a partition of the state store up to the end of its changelog (DESIGN 5).
+//
+// The store keeps, beside each partition's data, how far into the changelog it has come; it may be behind (a crash), never ahead.
+// What it lacks is read and written, in order. A store that was last written so long ago that tombstones may have been removed since,
+// or whose place in the changelog is gone, is emptied and filled from the beginning.
+//
+// Thread:  any; blocks while it reads.
+// Failure: of reader and store, passed on.
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/status.h"
+#include "engine/base/time.h"
+#include "engine/log/log.h"
+#include "state/store.h"
+
+namespace tocsin {
+
+struct ChangelogPosition {
+  int64_t offset = 0;   // the next changelog record that the store lacks
+  WallTime written_at;  // when the store was last written
+};
+
+// Key and value of the row that holds it. It is in the store only, never in the changelog.
+std::string changelog_position_key(uint32_t partition);
+std::string encode_changelog_position(const ChangelogPosition& position);
+
+struct RestoreReport {
+  int64_t changelog_begin = 0;
+  int64_t changelog_end = 0;
+  int64_t records_read = 0;
+  bool rebuilt = false;  // from nothing
+};
+
+// `tombstones_kept`: delete.retention.ms of the changelog topic.
+Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, state::Store& store, WallTime now,
+                               Duration tombstones_kept);
+
+}  // namespace tocsin

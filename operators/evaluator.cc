@@ -1,0 +1,259 @@
+#include "operators/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "operators/evaluator_internal.h"
+#include "operators/rows_codec.h"
+
+namespace tocsin {
+
+bool Evaluator::TimerLater::operator()(const Timer& a, const Timer& b) const { return a.order() > b.order(); }
+
+Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store, const EvaluatorOptions& options)
+    : plan_(std::move(plan)), options_(options), overlay_(store), panes_(*plan_, overlay_, options.partition) {
+  for (const GroupSpace& space : plan_->group_spaces) groups_.emplace_back(options.partition, space.id);
+  for (const Window& window : plan_->windows) windows_.emplace_back(window, panes_);
+  for (const PlannedRule& planned : plan_->rules) {
+    RuleState& state = rules_.emplace_back();
+    state.rule = &planned;
+    state.index = static_cast<int>(rules_.size()) - 1;
+    state.timing = {planned.rule.hold, planned.rule.keep_firing_for, planned.rule.cooldown};
+    state.definition = definition_hash(planned);
+  }
+}
+
+Evaluator::~Evaluator() = default;
+
+bool Evaluator::owns(int group_space, const std::vector<std::string>& values) const {
+  return hash_group(plan_->group_spaces[static_cast<size_t>(group_space)].id, values) % options_.partitions == options_.partition;
+}
+
+size_t Evaluator::group_count() const {
+  size_t count = 0;
+  for (const Groups& groups : groups_) count += groups.live();
+  return count;
+}
+
+std::vector<v1::AlertEvent> Evaluator::take_alerts() { return std::exchange(alerts_, {}); }
+
+// --- Frames
+
+Status Evaluator::apply(std::string_view record, int64_t offset) {
+  v1::Frame frame;
+  if (!frame.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
+    return data_loss(fmt::format("the record at offset {} of partials partition {} is no frame", offset, options_.partition));
+  }
+  if (frame.partitions() != options_.partitions) {
+    return data_loss(fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "
+                                 "The number of partials partitions must not change",
+                                 frame.partitions(), options_.partitions));
+  }
+  const std::vector<FrameAssembler::Part> parts = assembler_.add(std::move(frame), offset);
+  if (!parts.empty()) {
+    const bool replayed = next_offset_ && offset < *next_offset_;
+    if (!replayed) {
+      const Result<InputTracker::Novelty> novelty = inputs_.apply(parts.back().frame);
+      if (!novelty.ok()) return novelty.status();
+      ++counters_.frames;
+      if (*novelty == InputTracker::Novelty::kDuplicate) {
+        ++counters_.duplicate_frames;
+        next_offset_ = offset + 1;
+        return {};
+      }
+    }
+    for (const FrameAssembler::Part& part : parts) TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, part.offset, replayed));
+  }
+  next_offset_ = std::max(next_offset_.value_or(0), offset + 1);
+  return {};
+}
+
+Status Evaluator::apply_frame(const v1::Frame& frame, int64_t offset, bool replayed) {
+  for (const v1::ViewRows& rows : frame.views()) TOCSIN_RETURN_IF_ERROR(apply_rows(rows, offset, replayed));
+  return {};
+}
+
+Status Evaluator::apply_rows(const v1::ViewRows& rows, int64_t offset, bool replayed) {
+  const int v = plan_->find_view(rows.view());
+  if (v < 0) {
+    counters_.rows_of_unknown_views += static_cast<uint64_t>(rows.rows().group_size());
+    return {};
+  }
+  const View& view = plan_->views[static_cast<size_t>(v)];
+  const int labels = static_cast<int>(view.by.size());
+  const int group_count = labels == 0 ? 1 : rows.labels_size() / labels;
+  if (static_cast<int>(rows.labels_per_group()) != labels || rows.pane_ms() <= 0 || view.pane.ms % rows.pane_ms() != 0) {
+    return data_loss(fmt::format("a frame's rows of view {} do not fit it", view.description));
+  }
+  Groups& groups = groups_of(view.group_space);
+  std::vector<uint64_t> ids;
+  for (int g = 0; g < group_count; ++g) {
+    ids.push_back(groups.find_or_add({rows.labels().begin() + g * labels, rows.labels().begin() + (g + 1) * labels}));
+  }
+  std::vector<uint64_t> predicates;
+  for (const EventPredicate& predicate : view.predicates) predicates.push_back(predicate.id());
+  Result<RowsReader> reader = RowsReader::open(rows.rows(), {true, true, rows.rows().digest_size() > 0, predicates.size()}, view.thresholds,
+                                               {rows.thresholds_us().begin(), rows.thresholds_us().end()}, predicates,
+                                               {rows.predicates().begin(), rows.predicates().end()});
+  if (!reader.ok()) return reader.status();
+  Partial partial;
+  while (reader->next()) {
+    if (reader->group() >= ids.size()) return data_loss(fmt::format("a row of view {} names a group that its frame does not list", view.description));
+    const EventTime row_start{reader->pane() * rows.pane_ms()};
+    TOCSIN_RETURN_IF_ERROR(reader->read(row_start.ms, partial));
+    const EventTime start = floor_to(row_start, view.pane);
+    const EventTime visible_from = row_start + Duration{rows.pane_ms()} + Duration{static_cast<int64_t>(reader->visible_from_ms())};
+    const EventTime effect = ceil_to(std::max(start + view.pane, visible_from), plan_->resolution);
+    ++counters_.rows;
+    if (evaluated_ && effect <= *evaluated_) {
+      if (replayed) continue;  // settled before the restart
+      return data_loss(fmt::format("a row of view {} would have to take effect at {}, which has been evaluated", view.description,
+                                   format_rfc3339(effect.ms)));
+    }
+    const uint64_t group = ids[reader->group()];
+    if (pending_.add(effect, v, start, group, partial, offset)) ++groups.pending(group);
+  }
+  return {};
+}
+
+// --- Ticks
+
+void Evaluator::begin_ticks() {
+  start_ = inputs_.first_event();
+  if (!start_) return;
+  for (const RuleState& state : rules_) {
+    // The group {} is known from the start: `count < 1` is true of it at the first tick.
+    if (state.rule->by.empty() && owns(state.rule->group_space, {})) {
+      const uint64_t group = groups_of(state.rule->group_space).find_or_add({});
+      timers_.push({first_tick(state.rule->rule.interval), Timer::Kind::kEvaluate, state.index, group});
+    }
+  }
+}
+
+EventTime Evaluator::horizon(Duration interval) const {
+  const std::optional<EventTime> end = inputs_.end();
+  if (!end) return EventTime::max();
+  const EventTime last = next_multiple(*end, interval);
+  return options_.until ? std::max(last, floor_to(*options_.until, interval)) : last;
+}
+
+EventTime Evaluator::limit() const {
+  if (!inputs_.end()) return floor_to(inputs_.watermark().value_or(EventTime::min()), plan_->resolution);
+  EventTime greatest = EventTime::min();
+  for (const RuleState& state : rules_) greatest = std::max(greatest, horizon(state.rule->rule.interval));
+  return greatest;
+}
+
+EventTime Evaluator::next_tick() const {
+  EventTime next = std::min(pending_.next_effect(), panes_.next_roll_up());
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    if (windows_[i].due() <= horizon(plan_->windows[i].interval)) next = std::min(next, windows_[i].due());
+  }
+  if (!timers_.empty()) next = std::min(next, timers_.top().at);
+  return next;
+}
+
+Result<bool> Evaluator::advance(size_t budget_bytes) {
+  if (!inputs_.watermark()) return false;
+  if (!start_) begin_ticks();
+  if (!start_) return false;
+  const EventTime last = limit();
+  while (true) {
+    const EventTime tick = next_tick();
+    if (tick > last) break;
+    TOCSIN_RETURN_IF_ERROR(process(tick));
+    evaluated_ = std::max(evaluated_.value_or(tick), tick);
+    if (overlay_.open_bytes() > budget_bytes || alerts_.size() * 1024 > budget_bytes) return true;
+  }
+  evaluated_ = std::max(evaluated_.value_or(last), last);
+  return false;
+}
+
+Status Evaluator::process(EventTime tick) {
+  ++counters_.ticks;
+  TOCSIN_RETURN_IF_ERROR(settle_rows(tick));
+  TOCSIN_RETURN_IF_ERROR(panes_.roll_up(tick));
+  TOCSIN_RETURN_IF_ERROR(move_windows(tick));
+  resolve_orphans(tick);
+  run_timers(tick);
+  TOCSIN_RETURN_IF_ERROR(evaluate_dirty(tick));
+  return panes_.expire(tick);
+}
+
+Status Evaluator::settle_rows(EventTime tick) {
+  for (WindowState& window : windows_) window.skip_to(tick);
+  while (pending_.next_effect() <= tick) {
+    for (const auto& [v, panes] : pending_.take_next()) {
+      for (const auto& [start, rows] : panes) store_groups(v, rows, tick);
+      panes_.add(v, tick, panes);
+      for (size_t i = 0; i < windows_.size(); ++i) {
+        const Window& window = plan_->windows[i];
+        if (window.view != v) continue;
+        for (const auto& [start, rows] : panes) {
+          windows_[i].on_rows(start, plan_->views[static_cast<size_t>(v)].pane, tick, first_tick(window.interval), rows);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+void Evaluator::store_groups(int v, const PaneRows& rows, EventTime tick) {
+  const int space = plan_->views[static_cast<size_t>(v)].group_space;
+  Groups& groups = groups_of(space);
+  for (const auto& [group, partial] : rows) {
+    --groups.pending(group);
+    if (groups.is_stored(group)) continue;
+    timers_.push({tick + longest_retention(*plan_, space), Timer::Kind::kCleanUp, space, group});
+    groups.store(group, overlay_);
+  }
+}
+
+Status Evaluator::move_windows(EventTime tick) {
+  std::vector<uint64_t> emptied;
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = plan_->windows[i];
+    if (windows_[i].due() > tick || tick > horizon(window.interval)) continue;
+    emptied.clear();
+    TOCSIN_RETURN_IF_ERROR(windows_[i].tick(tick, emptied));
+    for (const uint64_t group : emptied) {
+      const Total& total = windows_[i].total(group);
+      if (!total.empty() && total.latency_count > 0) continue;
+      overlay_.put(keys::last_events(options_.partition, window_hash(*plan_, window), group), encode_last_events(windows_[i].last_events(group)));
+    }
+    for (RuleState& state : rules_) {
+      const auto uses = [i](const std::vector<int>& windows) { return std::find(windows.begin(), windows.end(), static_cast<int>(i)) != windows.end(); };
+      if (!uses(state.rule->windows) && !uses(state.rule->resolve_windows)) continue;
+      for (const uint64_t group : windows_[i].changed()) state.mark_dirty(group, tick);
+    }
+  }
+  return {};
+}
+
+void Evaluator::run_timers(EventTime tick) {
+  // Groups expire before anything is evaluated: at that tick the rule is not evaluated for them.
+  while (!timers_.empty() && timers_.top().at <= tick) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    switch (timer.kind) {
+      case Timer::Kind::kExpire: expire_group(rules_[static_cast<size_t>(timer.owner)], timer.group, tick); break;
+      case Timer::Kind::kEvaluate: rules_[static_cast<size_t>(timer.owner)].mark_dirty(timer.group, tick); break;
+      case Timer::Kind::kCleanUp: clean_up_group(timer.owner, timer.group, tick); break;
+    }
+  }
+}
+
+Status Evaluator::evaluate_dirty(EventTime tick) {
+  for (RuleState& state : rules_) {
+    if (state.dirty.empty()) continue;
+    if (tick <= horizon(state.rule->rule.interval)) {
+      std::sort(state.dirty.begin(), state.dirty.end());
+      for (const uint64_t group : state.dirty) TOCSIN_RETURN_IF_ERROR(evaluate_rule(state, group, tick));
+    }
+    state.dirty.clear();
+  }
+  return {};
+}
+
+}  // namespace tocsin

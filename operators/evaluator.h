@@ -1,0 +1,161 @@
+#pragma once
+
+// Stage 2 for one partials partition: frames in, alert events out, state in between (DESIGN 5).
+//
+//   apply(frame) ─► rows wait for their tick (PendingRows); ranges and watermarks (InputTracker)
+//   advance()    ─► for each tick up to the watermark at which anything can change:
+//                     rows take effect -> panes -> roll-ups -> windows move -> groups expire -> rules are evaluated
+//   seal()       ─► position row, and the batch of all state changes since the last seal; the caller commits it with the alerts
+//
+// Thread:     worker-confined.
+// Lifetime:   plan and store must outlive it.
+// Invariants: (1) all state is a function of the frames applied, in order; (2) nothing is written to the store here;
+//             (3) ticks are evaluated once, in order, and those at which nothing can change are skipped.
+// Failure:    kDataLoss for frames or stored state that contradict each other, the store's errors otherwise. The evaluator is then
+//             unusable: make a new one from the committed state.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <vector>
+
+#include "engine/base/status.h"
+#include "operators/alerts.h"
+#include "operators/frame_assembler.h"
+#include "operators/groups.h"
+#include "operators/input_tracker.h"
+#include "operators/pane_store.h"
+#include "operators/pending_rows.h"
+#include "operators/plan.h"
+#include "operators/rule_state.h"
+#include "operators/window_state.h"
+#include "state/overlay.h"
+#include "tocsin/v1/alert.pb.h"
+#include "tocsin/v1/partial.pb.h"
+#include "tocsin/v1/state.pb.h"
+
+namespace tocsin {
+
+struct EvaluatorOptions {
+  uint32_t partition = 0;
+  uint32_t partitions = 1;         // of the partials topic
+  std::optional<EventTime> until;  // at the end of files: evaluate at least up to here
+};
+
+struct EvaluatorCounters {
+  uint64_t frames = 0;
+  uint64_t duplicate_frames = 0;
+  uint64_t rows = 0;
+  uint64_t rows_of_unknown_views = 0;
+  uint64_t ticks = 0;
+  uint64_t alerts = 0;
+};
+
+class Evaluator {
+ public:
+  Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store, const EvaluatorOptions& options);
+  ~Evaluator();
+
+  // Reads the committed state. Reading partials then has to go on at rewind_offset().
+  Status restore();
+  // The offset of the partials record to apply next (nothing committed: none), and the one from which reading must start.
+  std::optional<int64_t> next_offset() const { return next_offset_; }
+  std::optional<int64_t> rewind_offset() const { return restored_rewind_offset_; }
+
+  // One record of the partials partition. Records below the committed offset only bring back rows that had not taken effect.
+  Status apply(std::string_view record, int64_t offset);
+
+  // Evaluates ticks up to the watermark, but stops once the open changes exceed `budget_bytes`: true if there is more to do.
+  Result<bool> advance(size_t budget_bytes);
+
+  // Closes the changes since the last seal, with the position after the last applied record; `position` is where reading goes on.
+  std::shared_ptr<const state::WriteBatch> seal(int64_t position);
+  // The store has the oldest sealed batch.
+  void release() { overlay_.release_oldest(); }
+
+  // Alert events since the last call, in order of evaluation.
+  std::vector<v1::AlertEvent> take_alerts();
+  bool has_alerts() const { return !alerts_.empty(); }
+  bool has_changes() const { return !overlay_.open_empty() || !alerts_.empty(); }
+
+  // All ticks up to here have been evaluated; nothing before the first one.
+  std::optional<EventTime> evaluated() const { return evaluated_; }
+  std::optional<EventTime> watermark() const { return inputs_.watermark(); }
+  std::string slowest_input() const { return inputs_.slowest(); }
+  size_t group_count() const;
+  const EvaluatorCounters& counters() const { return counters_; }
+
+ private:
+  class GroupView;
+  struct Timer;
+  struct TimerLater {
+    bool operator()(const Timer& a, const Timer& b) const;
+  };
+
+  Groups& groups_of(int group_space) { return groups_[static_cast<size_t>(group_space)]; }
+  bool owns(int group_space, const std::vector<std::string>& values) const;
+
+  // Frames.
+  Status apply_frame(const v1::Frame& frame, int64_t offset, bool replayed);
+  Status apply_rows(const v1::ViewRows& rows, int64_t offset, bool replayed);
+
+  // Ticks.
+  void begin_ticks();
+  EventTime limit() const;
+  EventTime horizon(Duration interval) const;
+  EventTime first_tick(Duration interval) const { return next_multiple(*start_, interval); }
+  EventTime next_tick() const;
+  Status process(EventTime tick);
+  Status settle_rows(EventTime tick);
+  void store_groups(int view, const PaneRows& rows, EventTime tick);
+  Status move_windows(EventTime tick);
+  void run_timers(EventTime tick);
+  Status evaluate_dirty(EventTime tick);
+
+  // Rules.
+  Status evaluate_rule(RuleState& state, uint64_t group, EventTime tick);
+  void expire_group(RuleState& state, uint64_t group, EventTime tick);
+  void transit(RuleState& state, uint64_t group, EventTime tick, const std::function<Transition(Instance&, GroupView&)>& change,
+               const std::string& reason);
+  LastEvents last_events(const RuleState& state, uint64_t group) const;
+  void schedule_expiry(RuleState& state, uint64_t group, EventTime tick);
+  void clean_up_group(int group_space, uint64_t group, EventTime tick);
+  Instance load_instance(const RuleState& state, uint64_t group, EventTime tick);
+  void store_instance(const RuleState& state, uint64_t group, const Instance& instance, const v1::AlertEvent* last_event);
+
+  // Loading.
+  Status restore_groups();
+  Status restore_last_events();
+  Status restore_instances();
+  void restore_timers();
+  void resolve_orphans(EventTime tick);
+
+  std::shared_ptr<const Plan> plan_;
+  EvaluatorOptions options_;
+  state::Overlay overlay_;
+  PaneStore panes_;
+  std::vector<Groups> groups_;        // by group space
+  std::vector<WindowState> windows_;  // as in the plan
+  std::vector<RuleState> rules_;      // as in the plan
+  InputTracker inputs_;
+  FrameAssembler assembler_;
+  PendingRows pending_;
+  std::priority_queue<Timer, std::vector<Timer>, TimerLater> timers_;
+  // Instances of rules that are gone or have changed: resolved at the first tick (SPEC 4.7).
+  struct Orphan {
+    std::string key;
+    v1::InstanceRow row;
+    std::string reason;
+  };
+  std::vector<Orphan> orphans_;
+  std::optional<EventTime> start_;
+  std::optional<EventTime> evaluated_;
+  std::optional<int64_t> next_offset_;
+  std::optional<int64_t> restored_rewind_offset_;
+  std::vector<v1::AlertEvent> alerts_;
+  EvaluatorCounters counters_;
+  Status failure_;  // of a read within an evaluation
+};
+
+}  // namespace tocsin

@@ -1,0 +1,48 @@
+#pragma once
+
+// Parts of the evaluator that its source files share.
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "operators/evaluator.h"
+
+namespace tocsin {
+
+// Something that has to be looked at when its time has come, though no row brings it about.
+struct Evaluator::Timer {
+  enum class Kind : uint8_t { kExpire, kEvaluate, kCleanUp };
+  EventTime at;
+  Kind kind;
+  int owner;  // index of the rule; kCleanUp: of the group space
+  uint64_t group;
+
+  auto order() const { return std::tuple(at, kind, owner, group); }
+};
+
+// One group at one tick, as rule programs see it.
+class Evaluator::GroupView : public GroupWindows {
+ public:
+  GroupView(Evaluator& evaluator, uint64_t group, EventTime tick) : evaluator_(evaluator), group_(group), tick_(tick) {}
+
+  const Total& total(int window) override { return evaluator_.windows_[static_cast<size_t>(window)].total(group_); }
+  const Sketch& sketch(int window) override;
+
+ private:
+  Evaluator& evaluator_;
+  uint64_t group_;
+  EventTime tick_;
+  std::map<int, Sketch> sketches_;
+};
+
+// Content hash of what makes an instance another one: the rule's parsed expression and its grouping (SPEC 4.7).
+uint64_t definition_hash(const PlannedRule& rule);
+// Stable name of a window in the state.
+uint64_t window_hash(const Plan& plan, const Window& window);
+// The longest time that any rule of the group space remembers a group.
+Duration longest_retention(const Plan& plan, int group_space);
+
+std::string encode_last_events(const LastEvents& last);
+
+}  // namespace tocsin

@@ -1,0 +1,186 @@
+// The evaluator's state between runs: the position row and what a restart rebuilds from the store.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/base/hash.h"
+#include "operators/evaluator_internal.h"
+#include "operators/rules/printer.h"
+#include "tocsin/v1/state.pb.h"
+
+namespace tocsin {
+namespace {
+
+std::optional<int64_t> ms_of(const std::optional<EventTime>& time) { return time ? std::optional(time->ms) : std::nullopt; }
+
+std::optional<EventTime> to_time(bool has, int64_t ms) { return has ? std::optional(EventTime{ms}) : std::nullopt; }
+
+Instance instance_of(const v1::InstanceRow& row) {
+  Instance instance;
+  instance.phase = static_cast<Phase>(row.phase());
+  instance.active_at = EventTime{row.active_at_ms()};
+  instance.starts_at = EventTime{row.starts_at_ms()};
+  instance.end_since = to_time(row.has_end_since_ms(), row.end_since_ms());
+  instance.frozen = {row.frozen_ms()};
+  instance.frozen_at = to_time(row.has_frozen_at_ms(), row.frozen_at_ms());
+  instance.sequence = row.sequence();
+  instance.last_starts_at = to_time(row.has_last_starts_at_ms(), row.last_starts_at_ms());
+  instance.last_event_at = to_time(row.has_last_event_at_ms(), row.last_event_at_ms());
+  return instance;
+}
+
+// Calls `visit(key after the prefix, value)` for each entry under a prefix.
+template <typename Visit>
+Status for_each(const state::Overlay& overlay, const std::string& prefix, const Visit& visit) {
+  const std::unique_ptr<state::Iterator> it = overlay.scan(prefix, state::prefix_end(prefix));
+  for (; it->valid(); it->next()) {
+    state::KeyReader key(it->key().substr(prefix.size()));
+    TOCSIN_RETURN_IF_ERROR(visit(key, it->value()));
+  }
+  return it->status();
+}
+
+Status damaged(std::string_view what) { return data_loss(fmt::format("the state store holds {} that cannot be read", what)); }
+
+}  // namespace
+
+uint64_t definition_hash(const PlannedRule& rule) {
+  return fnv1a(fmt::format("{} by ({})", rules::to_string(rule.rule.expr), fmt::join(rule.by, ", ")));
+}
+
+uint64_t window_hash(const Plan& plan, const Window& window) {
+  return fnv1a(fmt::format("{} {} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms, window.interval.ms));
+}
+
+Duration longest_retention(const Plan& plan, int group_space) {
+  Duration longest;
+  for (const PlannedRule& rule : plan.rules) {
+    if (rule.group_space == group_space) longest = std::max(longest, rule.retention + rule.rule.interval);
+  }
+  return longest;
+}
+
+std::string encode_last_events(const LastEvents& last) {
+  v1::LastEventsRow row;
+  if (last.event != EventTime::min()) row.set_last_event_ms(last.event.ms);
+  if (last.latency_event != EventTime::min()) row.set_last_latency_event_ms(last.latency_event.ms);
+  return row.SerializeAsString();
+}
+
+std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
+  v1::PositionRow row;
+  row.set_next_offset(position);
+  next_offset_ = position;
+  int64_t rewind = position;
+  if (const auto oldest = pending_.rewind_offset()) rewind = std::min(rewind, *oldest);
+  if (const auto oldest = assembler_.oldest_offset()) rewind = std::min(rewind, *oldest);
+  row.set_rewind_offset(rewind);
+  inputs_.save(row);
+  if (const auto ms = ms_of(evaluated_)) row.set_evaluated_ms(*ms);
+  if (const auto ms = ms_of(start_)) row.set_start_ms(*ms);
+  row.set_plan(plan_->version);
+  row.set_resolution_ms(plan_->resolution.ms);
+  row.set_partitions(options_.partitions);
+  overlay_.put(keys::position(options_.partition), row.SerializeAsString());
+  return overlay_.seal();
+}
+
+Status Evaluator::restore() {
+  const Result<std::optional<std::string>> stored = overlay_.get(keys::position(options_.partition));
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return {};
+  v1::PositionRow row;
+  if (!row.ParseFromString(**stored)) return damaged("a position row");
+  if (row.partitions() != options_.partitions || row.resolution_ms() != plan_->resolution.ms) {
+    return data_loss(fmt::format(
+        "the state of partials partition {} was made with {} partitions and a resolution of {} ms; now there are {} and {} ms. Neither may "
+        "change while there is state: use the old values, or another `app` name",
+        options_.partition, row.partitions(), row.resolution_ms(), options_.partitions, plan_->resolution.ms));
+  }
+  next_offset_ = row.next_offset();
+  restored_rewind_offset_ = row.rewind_offset();
+  inputs_.restore(row);
+  evaluated_ = to_time(row.has_evaluated_ms(), row.evaluated_ms());
+  start_ = to_time(row.has_start_ms(), row.start_ms());
+  TOCSIN_RETURN_IF_ERROR(restore_groups());
+  if (!start_ || !evaluated_) return {};
+  TOCSIN_RETURN_IF_ERROR(panes_.load(*evaluated_));
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    TOCSIN_RETURN_IF_ERROR(windows_[i].rebuild(*evaluated_, first_tick(plan_->windows[i].interval)));
+  }
+  TOCSIN_RETURN_IF_ERROR(restore_last_events());
+  TOCSIN_RETURN_IF_ERROR(restore_instances());
+  restore_timers();
+  return {};
+}
+
+Status Evaluator::restore_groups() {
+  return for_each(overlay_, keys::groups(options_.partition), [&](state::KeyReader& key, std::string_view value) -> Status {
+    const uint64_t space = key.u64();
+    const uint64_t id = key.u64();
+    v1::GroupRow row;
+    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("a group row");
+    for (size_t i = 0; i < groups_.size(); ++i) {
+      if (plan_->group_spaces[i].id == space) groups_[i].restore(id, {row.values().begin(), row.values().end()});
+    }
+    return {};
+  });
+}
+
+Status Evaluator::restore_last_events() {
+  return for_each(overlay_, keys::last_events(options_.partition), [&](state::KeyReader& key, std::string_view value) -> Status {
+    const uint64_t hash = key.u64();
+    const uint64_t group = key.u64();
+    v1::LastEventsRow row;
+    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("a row of last events");
+    const LastEvents last{to_time(row.has_last_event_ms(), row.last_event_ms()).value_or(EventTime::min()),
+                          to_time(row.has_last_latency_event_ms(), row.last_latency_event_ms()).value_or(EventTime::min())};
+    for (size_t i = 0; i < windows_.size(); ++i) {
+      if (window_hash(*plan_, plan_->windows[i]) == hash) windows_[i].restore_last_events(group, last);
+    }
+    return {};
+  });
+}
+
+Status Evaluator::restore_instances() {
+  return for_each(overlay_, keys::instances(options_.partition), [&](state::KeyReader& key, std::string_view value) -> Status {
+    v1::InstanceRow row;
+    if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("an alert instance");
+    if (row.phase() == v1::InstanceRow::NONE) return {};
+    const auto found = std::find_if(rules_.begin(), rules_.end(), [&](const RuleState& state) { return state.rule->rule.name == row.rule(); });
+    const bool same = found != rules_.end() && found->definition == row.definition();
+    if (!same) {
+      orphans_.push_back({keys::instance(options_.partition, key.u64()), row, found == rules_.end() ? "rule_removed" : "rule_changed"});
+      return {};
+    }
+    const uint64_t group = groups_of(found->rule->group_space).find_or_add({row.values().begin(), row.values().end()});
+    found->instances[group] = instance_of(row);
+    return {};
+  });
+}
+
+void Evaluator::restore_timers() {
+  for (RuleState& state : rules_) {
+    const EventTime next = std::max(first_tick(state.rule->rule.interval), next_multiple(*evaluated_, state.rule->rule.interval));
+    Groups& groups = groups_of(state.rule->group_space);
+    if (state.rule->by.empty()) {
+      if (owns(state.rule->group_space, {})) timers_.push({next, Timer::Kind::kEvaluate, state.index, groups.find_or_add({})});
+      continue;
+    }
+    for (uint64_t group = 0; group < groups.end_id(); ++group) {
+      const EventTime seen = last_events(state, group).event;
+      const bool forgotten = seen == EventTime::min() || ceil_to(seen + state.rule->retention, state.rule->rule.interval) < next;
+      if (groups.is_stored(group) && !forgotten) schedule_expiry(state, group, seen);
+    }
+    for (const auto& [group, instance] : state.instances) timers_.push({next, Timer::Kind::kEvaluate, state.index, group});
+  }
+  for (size_t space = 0; space < groups_.size(); ++space) {
+    for (uint64_t group = 0; group < groups_[space].end_id(); ++group) {
+      if (!groups_[space].is_stored(group)) continue;
+      timers_.push({*evaluated_ + longest_retention(*plan_, static_cast<int>(space)), Timer::Kind::kCleanUp, static_cast<int>(space), group});
+    }
+  }
+}
+
+}  // namespace tocsin

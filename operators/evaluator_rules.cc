@@ -1,0 +1,203 @@
+// The evaluator's work on one rule and group: verdict, lifecycle, alert, instance row.
+
+#include <algorithm>
+
+#include "operators/evaluator_internal.h"
+
+namespace tocsin {
+namespace {
+
+// How long sequence and last start of a fingerprint are remembered after its last alert event (SPEC 4.8).
+constexpr Duration kMemory{30LL * 24 * 3600 * 1000};
+
+}  // namespace
+
+const Sketch& Evaluator::GroupView::sketch(int window) {
+  const auto [found, is_new] = sketches_.try_emplace(window);
+  if (is_new) {
+    const Window& w = evaluator_.plan_->windows[static_cast<size_t>(window)];
+    const Status read = evaluator_.panes_.read_sketch(w.view, group_, w.tail(tick_), w.head(tick_), tick_, found->second);
+    if (!read.ok()) evaluator_.failure_ = read;
+  }
+  return found->second;
+}
+
+LastEvents Evaluator::last_events(const RuleState& state, uint64_t group) const {
+  LastEvents last;
+  for (const AggregateRef& aggregate : state.rule->program.aggregates) {
+    const LastEvents seen = windows_[static_cast<size_t>(aggregate.window)].last_events(group);
+    last.event = std::max(last.event, aggregate.of_latency ? seen.latency_event : seen.event);
+  }
+  return last;
+}
+
+void Evaluator::schedule_expiry(RuleState& state, uint64_t group, EventTime seen) {
+  state.set_known(group, true);
+  const EventTime at = ceil_to(seen + state.rule->retention, state.rule->rule.interval);
+  timers_.push({at, Timer::Kind::kExpire, state.index, group});
+}
+
+void Evaluator::expire_group(RuleState& state, uint64_t group, EventTime tick) {
+  if (!state.is_known(group) || state.rule->by.empty() || tick > horizon(state.rule->rule.interval)) return;
+  const EventTime seen = last_events(state, group).event;
+  if (tick - seen < state.rule->retention) {
+    schedule_expiry(state, group, seen);
+    return;
+  }
+  state.set_known(group, false);
+  if (!state.instances.contains(group)) return;
+  transit(state, group, tick, [](Instance& instance, GroupView&) { return expire(instance); }, "group_expired");
+}
+
+Status Evaluator::evaluate_rule(RuleState& state, uint64_t group, EventTime tick) {
+  if (!state.is_known(group)) {
+    const EventTime seen = last_events(state, group).event;
+    if (seen == EventTime::min() || tick - seen >= state.rule->retention) return {};
+    schedule_expiry(state, group, seen);
+  }
+  const rules::AlertRule& rule = state.rule->rule;
+  const auto evaluate = [&](Instance& instance, GroupView& view) {
+    const Value value = state.rule->program.evaluate(view, rule.min_events);
+    Verdict verdict = value.is_true() ? Verdict::kTrue : Verdict::kFalse;
+    if (!value.has_value() && rule.no_data == rules::NoData::kAlert) verdict = Verdict::kTrue;
+    if (!value.has_value() && rule.no_data == rules::NoData::kKeep) verdict = Verdict::kFrozen;
+    bool ends = true;
+    if (instance.phase == Phase::kFiring && verdict == Verdict::kFalse && state.rule->resolve) {
+      const Value resolve = state.rule->resolve->evaluate(view, 0);
+      ends = resolve.has_value() ? resolve.is_true() : rule.no_data == rules::NoData::kOk;
+    }
+    return step(instance, state.timing, tick, verdict, ends);
+  };
+  transit(state, group, tick, evaluate, "");
+  return failure_;
+}
+
+void Evaluator::transit(RuleState& state, uint64_t group, EventTime tick, const std::function<Transition(Instance&, GroupView&)>& change,
+                        const std::string& reason) {
+  GroupView view(*this, group, tick);
+  const auto live = state.instances.find(group);
+  const bool was_live = live != state.instances.end();
+  const Instance before = was_live ? live->second : Instance();
+  Instance after = before;
+  Transition transition = change(after, view);
+  if (!was_live && after == before) return;
+  if (!was_live) {
+    // A new instance: what is remembered of earlier episodes decides whether it may fire (cooldown), so the step is taken again with it.
+    after = load_instance(state, group, tick);
+    transition = change(after, view);
+  }
+  if (transition != Transition::kNone) {
+    ++after.sequence;
+    after.last_event_at = tick;
+    const AlertContext context{*plan_, *state.rule, groups_of(state.rule->group_space).values(group), tick, view};
+    alerts_.push_back(make_alert(context, transition, before, after, reason));
+    ++counters_.alerts;
+  }
+  if (!(after == before) || transition != Transition::kNone) {
+    store_instance(state, group, after, transition == Transition::kFiring ? &alerts_.back() : nullptr);
+  }
+  if (after.phase == Phase::kInactive) {
+    state.instances.erase(group);
+    return;
+  }
+  state.instances[group] = after;
+  const EventTime next = next_change(after, state.timing);
+  if (next > tick && next < EventTime::max() && next != next_change(before, state.timing)) {
+    timers_.push({ceil_to(next, state.rule->rule.interval), Timer::Kind::kEvaluate, state.index, group});
+  }
+}
+
+Instance Evaluator::load_instance(const RuleState& state, uint64_t group, EventTime tick) {
+  Instance instance;
+  const uint64_t fingerprint = fingerprint_of(state.rule->rule.name, state.rule->by, groups_of(state.rule->group_space).values(group));
+  const Result<std::optional<std::string>> stored = overlay_.get(keys::instance(options_.partition, fingerprint));
+  if (!stored.ok()) {
+    failure_ = stored.status();
+    return instance;
+  }
+  v1::InstanceRow row;
+  if (!stored->has_value() || !row.ParseFromString(**stored) || !row.has_last_event_at_ms()) return instance;
+  const Duration memory = std::max(kMemory, state.timing.cooldown * 2);
+  if (tick - EventTime{row.last_event_at_ms()} > memory) return instance;
+  instance.sequence = row.sequence();
+  instance.last_event_at = EventTime{row.last_event_at_ms()};
+  if (row.has_last_starts_at_ms()) instance.last_starts_at = EventTime{row.last_starts_at_ms()};
+  return instance;
+}
+
+void Evaluator::store_instance(const RuleState& state, uint64_t group, const Instance& instance, const v1::AlertEvent* last_event) {
+  const std::vector<std::string>& values = groups_of(state.rule->group_space).values(group);
+  const std::string key = keys::instance(options_.partition, fingerprint_of(state.rule->rule.name, state.rule->by, values));
+  if (instance.phase == Phase::kInactive && instance.sequence == 0) {
+    overlay_.remove(key);  // it was only ever pending: nothing to remember
+    return;
+  }
+  v1::InstanceRow row;
+  row.set_rule(state.rule->rule.name);
+  for (const std::string& value : values) row.add_values(value);
+  row.set_definition(state.definition);
+  row.set_phase(static_cast<v1::InstanceRow::Phase>(instance.phase));
+  row.set_active_at_ms(instance.active_at.ms);
+  row.set_starts_at_ms(instance.starts_at.ms);
+  if (instance.end_since) row.set_end_since_ms(instance.end_since->ms);
+  row.set_frozen_ms(instance.frozen.ms);
+  if (instance.frozen_at) row.set_frozen_at_ms(instance.frozen_at->ms);
+  row.set_sequence(instance.sequence);
+  if (instance.last_starts_at) row.set_last_starts_at_ms(instance.last_starts_at->ms);
+  if (instance.last_event_at) row.set_last_event_at_ms(instance.last_event_at->ms);
+  if (instance.phase == Phase::kFiring) {
+    if (last_event != nullptr) {
+      *row.mutable_last_event() = *last_event;
+    } else if (const auto stored = overlay_.get(key); stored.ok() && stored->has_value()) {
+      v1::InstanceRow previous;
+      if (previous.ParseFromString(**stored)) *row.mutable_last_event() = previous.last_event();
+    }
+  }
+  overlay_.put(key, row.SerializeAsString());
+}
+
+void Evaluator::resolve_orphans(EventTime tick) {
+  for (Orphan& orphan : orphans_) {
+    v1::InstanceRow& row = orphan.row;
+    if (row.phase() == v1::InstanceRow::FIRING) {
+      v1::AlertEvent alert = row.last_event();
+      row.set_sequence(row.sequence() + 1);
+      alert.set_sequence(row.sequence());
+      alert.set_state("resolved");
+      alert.set_reason(orphan.reason);
+      alert.set_ends_at(format_rfc3339(tick.ms));
+      alert.set_evaluated_at(format_rfc3339(tick.ms));
+      alerts_.push_back(std::move(alert));
+      ++counters_.alerts;
+      row.set_last_event_at_ms(tick.ms);
+    }
+    row.set_phase(v1::InstanceRow::NONE);
+    row.clear_last_event();
+    overlay_.put(orphan.key, row.SerializeAsString());
+  }
+  orphans_.clear();
+}
+
+void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) {
+  Groups& groups = groups_of(group_space);
+  if (!groups.is_stored(group)) return;
+  bool in_use = groups.pending(group) > 0 || plan_->group_spaces[static_cast<size_t>(group_space)].by.empty();
+  for (const RuleState& state : rules_) in_use = in_use || (state.rule->group_space == group_space && state.is_known(group));
+  for (size_t i = 0; i < windows_.size() && !in_use; ++i) {
+    const bool same_space = plan_->views[static_cast<size_t>(plan_->windows[i].view)].group_space == group_space;
+    in_use = same_space && !windows_[i].total(group).empty();
+  }
+  if (in_use) {
+    timers_.push({tick + longest_retention(*plan_, group_space), Timer::Kind::kCleanUp, group_space, group});
+    return;
+  }
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = plan_->windows[i];
+    if (plan_->views[static_cast<size_t>(window.view)].group_space != group_space) continue;
+    windows_[i].forget(group);
+    overlay_.remove(keys::last_events(options_.partition, window_hash(*plan_, window), group));
+  }
+  groups.remove(group, overlay_);
+}
+
+}  // namespace tocsin

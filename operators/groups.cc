@@ -1,0 +1,35 @@
+#include "operators/groups.h"
+
+#include "tocsin/v1/state.pb.h"
+
+namespace tocsin {
+
+uint64_t Groups::find_or_add(const std::vector<std::string>& values) {
+  const auto [found, is_new] = ids_.try_emplace(encode_group(values), entries_.size());
+  if (is_new) entries_.push_back({values, false, 0});
+  return found->second;
+}
+
+void Groups::store(uint64_t id, state::Overlay& overlay) {
+  Entry& entry = entries_[id];
+  if (entry.stored) return;
+  v1::GroupRow row;
+  for (const std::string& value : entry.values) row.add_values(value);
+  overlay.put(keys::group(partition_, space_, id), row.SerializeAsString());
+  entry.stored = true;
+}
+
+void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
+  if (id >= entries_.size()) entries_.resize(id + 1);
+  entries_[id] = {values, true, 0};
+  ids_[encode_group(values)] = id;
+}
+
+void Groups::remove(uint64_t id, state::Overlay& overlay) {
+  Entry& entry = entries_[id];
+  ids_.erase(encode_group(entry.values));
+  if (entry.stored) overlay.remove(keys::group(partition_, space_, id));
+  entry = Entry();
+}
+
+}  // namespace tocsin

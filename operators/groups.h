@@ -1,0 +1,54 @@
+#pragma once
+
+// Groups of one group space in one partition: label values to small ids and back. An id is never used again.
+//
+// Thread:     worker-confined.
+// Invariants: (1) an id has one group for ever; (2) a group is stored (keys::group) from its first settled row until it is removed.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "operators/keys.h"
+#include "operators/series_table.h"
+#include "state/overlay.h"
+
+namespace tocsin {
+
+class Groups {
+ public:
+  Groups(uint32_t partition, uint64_t space) : partition_(partition), space_(space) {}
+
+  // The id of the group, given if new; not stored yet.
+  uint64_t find_or_add(const std::vector<std::string>& values);
+  // Stores the group if it is not.
+  void store(uint64_t id, state::Overlay& overlay);
+  // A stored group, when the state is loaded.
+  void restore(uint64_t id, const std::vector<std::string>& values);
+  void remove(uint64_t id, state::Overlay& overlay);
+
+  const std::vector<std::string>& values(uint64_t id) const { return entries_[id].values; }
+  bool is_stored(uint64_t id) const { return entries_[id].stored; }
+  size_t live() const { return ids_.size(); }
+  // Every id given so far is below it.
+  uint64_t end_id() const { return entries_.size(); }
+
+  // Rows of the group that wait for their tick: while there are any the group may not be removed.
+  uint32_t& pending(uint64_t id) { return entries_[id].pending; }
+
+ private:
+  struct Entry {
+    std::vector<std::string> values;
+    bool stored = false;
+    uint32_t pending = 0;
+  };
+
+  uint32_t partition_;
+  uint64_t space_;
+  absl::flat_hash_map<std::string, uint64_t> ids_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,219 @@
+#include "operators/pane_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "operators/rows_codec.h"
+
+namespace tocsin {
+namespace {
+
+// Groups in a block: some tens of kilobytes, so that reading one group's part stays cheap.
+constexpr size_t kRowsPerBlock = 512;
+
+RowsShape shape_of(const View& view, keys::PanePart part) {
+  const bool counters = part == keys::PanePart::kCounters;
+  return {false, counters, !counters, counters ? view.predicates.size() : 0};
+}
+
+std::vector<uint64_t> ids_of(const std::vector<EventPredicate>& predicates) {
+  std::vector<uint64_t> ids;
+  for (const EventPredicate& predicate : predicates) ids.push_back(predicate.id());
+  return ids;
+}
+
+}  // namespace
+
+PaneStore::PaneStore(const Plan& plan, state::Overlay& overlay, uint32_t partition)
+    : plan_(plan), overlay_(overlay), partition_(partition) {
+  for (const View& view : plan.views) indices_.emplace_back(view.levels.size());
+}
+
+Status PaneStore::load(EventTime evaluated) {
+  for (int v = 0; v < static_cast<int>(plan_.views.size()); ++v) {
+    for (size_t level = 0; level < view(v).levels.size(); ++level) {
+      const Duration width = view(v).levels[level].width;
+      const std::string end = state::prefix_end(keys::panes(partition_, view(v).id, keys::PanePart::kCounters, width));
+      std::string from = keys::panes(partition_, view(v).id, keys::PanePart::kCounters, width);
+      while (true) {
+        // One seek a pane: its blocks need not be walked.
+        const std::unique_ptr<state::Iterator> it = overlay_.scan(from, end);
+        TOCSIN_RETURN_IF_ERROR(it->status());
+        if (!it->valid()) break;
+        state::KeyReader key(it->key());
+        key.u32(), key.u8(), key.u64(), key.u8(), key.i64();
+        const EventTime start{key.i64()};
+        if (!key.ok()) return data_loss("the state store holds a pane key that cannot be read");
+        index(v, level).insert(start);
+        if (start + width <= evaluated) schedule_roll_up(v, level, start, evaluated);
+        from = keys::panes(partition_, view(v).id, keys::PanePart::kCounters, width, EventTime{start.ms + 1});
+      }
+    }
+  }
+  return {};
+}
+
+void PaneStore::schedule_roll_up(int v, size_t level, EventTime start, EventTime now) {
+  if (level + 1 >= view(v).levels.size()) return;
+  const Duration width = view(v).levels[level + 1].width;
+  const EventTime parent = floor_to(start, width);
+  if (parent + width > now) roll_ups_.emplace(parent + width, level + 1, v, parent);
+}
+
+void PaneStore::add(int v, EventTime effect, const std::map<EventTime, PaneRows>& panes) {
+  for (const auto& [start, rows] : panes) write(v, 0, start, effect, rows);
+  for (size_t level = 1; level < view(v).levels.size(); ++level) {
+    const auto& [width, retention] = view(v).levels[level];
+    // A block's key is its pane and effect: what falls into one pane of this level has to be one set of rows.
+    std::map<EventTime, std::map<uint64_t, Partial>> merged;
+    for (const auto& [start, rows] : panes) {
+      const EventTime pane = floor_to(start, width);
+      // A pane that ends now or later gets them by the roll-up; one that no window can read any more needs nothing.
+      if (pane + width >= effect || pane + width <= effect - retention) continue;
+      for (const auto& [group, partial] : rows) merged[pane][group].merge(partial);
+    }
+    for (auto& [pane, groups] : merged) write(v, level, pane, effect, {groups.begin(), groups.end()});
+  }
+}
+
+void PaneStore::write(int v, size_t level, EventTime start, EventTime effect, const PaneRows& rows) {
+  if (start + view(v).levels[level].width + view(v).levels[level].retention <= effect) return;
+  write_blocks(v, level, start, effect, rows, keys::PanePart::kCounters);
+  if (view(v).latency) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
+  index(v, level).insert(start);
+  // A parent that ends at this very tick is rolled up after the rows of the tick are in, hence `just before`.
+  schedule_roll_up(v, level, start, effect - Duration{1});
+}
+
+void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime effect, const PaneRows& rows, keys::PanePart part) {
+  uint32_t number = 0;
+  for (size_t from = 0; from < rows.size(); from += kRowsPerBlock, ++number) {
+    block_.Clear();
+    if (part == keys::PanePart::kCounters) {
+      for (const uint64_t threshold : view(v).thresholds) block_.add_thresholds_us(threshold);
+      for (const EventPredicate& predicate : view(v).predicates) block_.add_predicates(predicate.id());
+    }
+    RowsWriter writer(*block_.mutable_rows(), shape_of(view(v), part));
+    for (size_t i = from; i < std::min(rows.size(), from + kRowsPerBlock); ++i) {
+      const bool has_part = part == keys::PanePart::kCounters || rows[i].second.total.latency_count > 0;
+      if (has_part) writer.add(rows[i].first, start.ms, rows[i].second);
+    }
+    if (block_.rows().group_size() == 0) continue;
+    overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, number), block_.SerializeAsString());
+  }
+}
+
+Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit, std::optional<uint64_t> group) {
+  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
+  const std::vector<uint64_t> predicates = part == keys::PanePart::kCounters ? ids_of(view(v).predicates) : std::vector<uint64_t>();
+  const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
+  for (; it->valid(); it->next()) {
+    state::KeyReader key(it->key().substr(from.size()));
+    const EventTime effect{key.i64()};
+    if (!block_.ParseFromArray(it->value().data(), static_cast<int>(it->value().size()))) {
+      return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
+    }
+    Result<RowsReader> rows = RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
+                                               {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
+                                               {block_.predicates().begin(), block_.predicates().end()});
+    if (!rows.ok()) return rows.status();
+    Partial partial;
+    while (rows->next()) {
+      if (group && rows->group() != *group) continue;
+      TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
+      visit(effect, rows->group(), partial);
+    }
+  }
+  return it->status();
+}
+
+Status PaneStore::roll_up(EventTime now) {
+  // Levels ascend within one end, so a pane is complete before it is rolled up itself.
+  while (!roll_ups_.empty() && std::get<0>(*roll_ups_.begin()) <= now) {
+    const auto [end, level, v, start] = *roll_ups_.begin();
+    roll_ups_.erase(roll_ups_.begin());
+    TOCSIN_RETURN_IF_ERROR(roll_up_pane(v, level, start, end));
+  }
+  return {};
+}
+
+Status PaneStore::roll_up_pane(int v, size_t level, EventTime start, EventTime end) {
+  std::map<uint64_t, Partial> merged;
+  const Index& children = index(v, level - 1);
+  for (auto child = children.lower_bound(start); child != children.end() && *child < end; ++child) {
+    const auto add = [&merged](EventTime, uint64_t group, const Partial& partial) {
+      Partial& into = merged[group];
+      into.total.add(partial.total);
+      into.last_event = std::max(into.last_event, partial.last_event);
+      into.last_latency_event = std::max(into.last_latency_event, partial.last_latency_event);
+    };
+    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) { merged[group].sketch.merge(partial.sketch); };
+    TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kCounters, add));
+    if (view(v).latency) TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kSketches, merge));
+  }
+  if (merged.empty()) return {};
+  PaneRows rows(std::make_move_iterator(merged.begin()), std::make_move_iterator(merged.end()));
+  write(v, level, start, end, rows);
+  return {};
+}
+
+std::vector<PaneStore::Piece> PaneStore::cover(int v, EventTime from, EventTime to, EventTime now) const {
+  std::vector<Piece> pieces;
+  const std::vector<Level>& levels = view(v).levels;
+  EventTime at = std::max(from, first_pane(v, from, to, levels.back().width));
+  while (at < to) {
+    size_t level = levels.size() - 1;
+    const auto fits = [&](size_t l) {
+      const EventTime end = at + levels[l].width;
+      return floor_to(at, levels[l].width) == at && end <= to && end <= now;
+    };
+    while (level > 0 && !fits(level)) --level;
+    if (index(v, level).contains(at)) pieces.push_back({static_cast<int>(level), at});
+    at = at + levels[level].width;
+  }
+  return pieces;
+}
+
+Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit) {
+  for (const Piece& piece : cover(v, from, to, now)) {
+    TOCSIN_RETURN_IF_ERROR(read_pane(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kCounters, visit));
+  }
+  return {};
+}
+
+Status PaneStore::read_sketch(int v, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch) {
+  const auto merge = [&sketch](EventTime, uint64_t, const Partial& partial) { sketch.merge(partial.sketch); };
+  for (const Piece& piece : cover(v, from, to, now)) {
+    TOCSIN_RETURN_IF_ERROR(read_pane(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kSketches, merge, group));
+  }
+  return {};
+}
+
+EventTime PaneStore::first_pane(int v, EventTime from, EventTime to, Duration width) const {
+  EventTime first = EventTime::max();
+  for (size_t level = 0; level < view(v).levels.size() && view(v).levels[level].width <= width; ++level) {
+    const auto found = index(v, level).lower_bound(from);
+    if (found != index(v, level).end() && *found < to) first = std::min(first, *found);
+  }
+  return first;
+}
+
+Status PaneStore::expire(EventTime now) {
+  for (int v = 0; v < static_cast<int>(plan_.views.size()); ++v) {
+    for (size_t level = 0; level < view(v).levels.size(); ++level) {
+      const auto& [width, retention] = view(v).levels[level];
+      Index& panes = index(v, level);
+      while (!panes.empty() && *panes.begin() + width + retention <= now) {
+        for (const keys::PanePart part : {keys::PanePart::kCounters, keys::PanePart::kSketches}) {
+          const std::string from = keys::panes(partition_, view(v).id, part, width, *panes.begin());
+          TOCSIN_RETURN_IF_ERROR(overlay_.remove_range(from, state::prefix_end(from)));
+        }
+        panes.erase(panes.begin());
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace tocsin

@@ -1,0 +1,76 @@
+#pragma once
+
+// Partials to and from the columns of tocsin.v1.Rows, for frames and for stored panes.
+//
+// Thread:  worker-confined.
+// Failure: RowsReader::open() refuses columns that do not fit together; nothing is read out of bounds.
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/status.h"
+#include "operators/total.h"
+#include "tocsin/v1/partial.pb.h"
+
+namespace tocsin {
+
+// Which columns there are.
+struct RowsShape {
+  bool frame = false;     // pane and visible_from columns
+  bool counters = true;   // everything that can be added and subtracted, and last event times
+  bool sketches = false;  // min, max and digest
+  size_t predicates = 0;
+};
+
+class RowsWriter {
+ public:
+  RowsWriter(v1::Rows& rows, const RowsShape& shape) : rows_(rows), shape_(shape) {}
+
+  // `pane_start` in milliseconds; last event times are stored relative to it.
+  void add(uint64_t group, int64_t pane_start_ms, const Partial& partial);
+  // Only in frames: the row's pane number and how long after the pane's end it takes effect.
+  void set_pane(int64_t pane, uint64_t visible_from_ms);
+
+ private:
+  void add_above(const Partial& partial);
+
+  v1::Rows& rows_;
+  RowsShape shape_;
+  int64_t last_pane_ = 0;
+};
+
+class RowsReader {
+ public:
+  // `thresholds`: of the view as the reader has it; `column_thresholds` as the writer had it. A threshold that the writer lacked counts
+  // nothing. Predicates likewise, by id.
+  static Result<RowsReader> open(const v1::Rows& rows, const RowsShape& shape, const std::vector<uint64_t>& thresholds,
+                                 const std::vector<uint64_t>& column_thresholds, const std::vector<uint64_t>& predicates,
+                                 const std::vector<uint64_t>& column_predicates);
+
+  // Moves to the next row; false at the end.
+  bool next();
+  uint64_t group() const { return rows_->group(static_cast<int>(row_)); }
+  int64_t pane() const { return pane_; }
+  uint64_t visible_from_ms() const { return rows_->visible_from_ms(static_cast<int>(row_)); }
+  // Fills `partial` with the row. An error if its digest is damaged.
+  Status read(int64_t pane_start_ms, Partial& partial) const;
+
+ private:
+  Status read_above(Partial& partial) const;
+
+  const v1::Rows* rows_ = nullptr;
+  RowsShape shape_;
+  std::vector<uint64_t> thresholds_;
+  std::vector<int> threshold_map_;  // column index -> own index, -1: not wanted
+  std::vector<int> predicate_map_;  // own index -> column index, -1: not there
+  size_t column_predicates_ = 0;
+  size_t row_ = SIZE_MAX;
+  int above_position_ = 0;
+  int next_above_position_ = 0;
+  int64_t pane_ = 0;
+};
+
+// Fills total.above from the exact entries of a raw digest.
+void count_above_thresholds(const TDigest& raw, const std::vector<uint64_t>& thresholds, std::vector<uint64_t>& above);
+
+}  // namespace tocsin

@@ -1,0 +1,36 @@
+#pragma once
+
+// Constants: expressions without an aggregate, folded in exact fractions (SPEC 3.1).
+
+#include <optional>
+
+#include "operators/rules/ast.h"
+
+namespace tocsin::rules {
+
+// What a constant expression comes to.
+struct Constant {
+  enum class Kind {
+    kNone,  // no value: a division by zero, or what was computed from one
+    kNumber,
+    kTruth,
+    kTooLarge,  // numerator and denominator together beyond kMaxConstantBits; the loader refuses it
+  };
+  Kind kind = Kind::kNone;
+  Rational number;     // kNumber
+  bool truth = false;  // kTruth
+};
+
+// Folding is exact, so its cost grows with the digits; no threshold needs a thousand of them.
+inline constexpr unsigned kMaxConstantBits = 1U << 15;
+
+bool is_constant(const Expr& expr);
+
+// The value of a constant expression, three-valued as in evaluation; nothing if `expr` holds an aggregate.
+std::optional<Constant> fold(const Expr& expr);
+
+// The number that `expr` comes to: nothing if it holds an aggregate, is a truth value, or has no value (division by zero). Those cases
+// are told apart by is_constant(), Expr::is_truth() and fold().
+std::optional<Rational> fold_constant(const Expr& expr);
+
+}  // namespace tocsin::rules

@@ -1,0 +1,58 @@
+#pragma once
+
+// Sums over a window or a pane of one group in one view: what partial rows, panes and running totals have in common.
+//
+// All integers, so that adding what enters and subtracting what leaves is exact in any order.
+//
+// Thread: plain values, worker-confined.
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "engine/base/time.h"
+#include "operators/sketch/tdigest.h"
+
+namespace tocsin {
+
+__extension__ typedef unsigned __int128 Uint128;  // `using` would not take __extension__
+__extension__ typedef __int128 Int128;
+
+struct Total {
+  uint64_t count = 0;          // sum of weights of requests
+  uint64_t errors = 0;         // of failed ones
+  uint64_t latency_count = 0;  // of those with a latency
+  Uint128 latency_sum_us = 0;  // sum of weight * latency
+  // above[i]: weights of latencies in (thresholds[i], thresholds[i + 1]]; the last one is open upwards. A count above threshold i is
+  // the sum from i on, so that a sparse row adds only its own non-zero entries.
+  std::vector<uint64_t> above;
+  std::vector<uint64_t> predicates;  // per predicate of the view
+
+  void add(const Total& other);
+  // Precondition: `other` was added before.
+  void subtract(const Total& other);
+  bool empty() const { return count == 0; }
+  // Sum of weights of latencies > thresholds[i].
+  uint64_t count_above(int threshold) const;
+};
+
+// What cannot be subtracted: extremes and the quantile sketch.
+struct Sketch {
+  uint64_t latency_min_us = UINT64_MAX;
+  uint64_t latency_max_us = 0;
+  TDigest digest;
+
+  void merge(const Sketch& other);
+};
+
+// One group's part in one pane of one view.
+struct Partial {
+  Total total;
+  Sketch sketch;
+  EventTime last_event = EventTime::min();          // greatest event time of requests
+  EventTime last_latency_event = EventTime::min();  // of those with a latency
+
+  void merge(const Partial& other);
+};
+
+}  // namespace tocsin

@@ -1,0 +1,80 @@
+#pragma once
+
+// Running totals of one window over all groups of a partition: what enters is added, what leaves is subtracted, so that a rule costs O(1) a tick.
+//
+// Thread:     worker-confined.
+// Invariants: between ticks totals are the sum of the stored panes in [tail, head), late rows included as soon as they take effect; so a
+//             tick only has to read what enters and what leaves.
+// Failure:    the pane store's errors are passed on.
+
+#include <cstdint>
+#include <vector>
+
+#include "operators/pane_store.h"
+#include "operators/plan.h"
+#include "operators/total.h"
+
+namespace tocsin {
+
+// When groups were last seen in a window (SPEC 2, "Groups"). EventTime::min(): never.
+struct LastEvents {
+  EventTime event = EventTime::min();
+  EventTime latency_event = EventTime::min();
+
+  void raise(const LastEvents& other) {
+    event = std::max(event, other.event);
+    latency_event = std::max(latency_event, other.latency_event);
+  }
+};
+
+class WindowState {
+ public:
+  WindowState(const Window& window, PaneStore& panes) : window_(window), panes_(panes) {}
+
+  // Ticks before `tick` have passed at which nothing changed (due() is not before `tick`): moves the bounds past them, so that rows which are
+  // too late for any window to come are told from those that are not.
+  void skip_to(EventTime tick);
+
+  // Rows of level-0 pane `start` took effect at `now` and are in the pane store. A late row inside the window is added at once.
+  void on_rows(EventTime start, Duration width, EventTime now, EventTime first_tick, const PaneRows& rows);
+
+  // Moves the window to tick T. changed() then lists the groups whose total may have changed; `emptied` (not null) gets those that have become empty.
+  Status tick(EventTime tick, std::vector<uint64_t>& emptied);
+
+  // Rebuilds the totals as they stood after the tick before `evaluated` inclusive; `first_tick` as in on_rows.
+  Status rebuild(EventTime evaluated, EventTime first_tick);
+
+  // The next tick at which something enters or leaves; EventTime::max() if none.
+  EventTime due() const { return due_; }
+  void set_due(EventTime tick) { due_ = std::min(due_, tick); }
+  const std::vector<uint64_t>& changed() const { return changed_; }
+
+  const Total& total(uint64_t group) const { return group < groups_.size() ? groups_[group].total : kNothing; }
+  LastEvents last_events(uint64_t group) const { return group < groups_.size() ? groups_[group].last : LastEvents(); }
+  void restore_last_events(uint64_t group, const LastEvents& last) { at(group).last.raise(last); }
+  void forget(uint64_t group);
+
+ private:
+  struct Group {
+    Total total;
+    LastEvents last;
+    LastEvents candidate;  // of rows that came between ticks: they count only if still inside at the next tick
+    EventTime changed_at = EventTime::min();
+  };
+  static const Total kNothing;
+
+  Group& at(uint64_t group);
+  void mark_changed(uint64_t group, EventTime tick);
+  EventTime next_leave() const;
+
+  const Window& window_;
+  PaneStore& panes_;
+  std::vector<Group> groups_;  // by group id
+  EventTime tail_ = EventTime::min();
+  EventTime head_ = EventTime::min();
+  EventTime due_ = EventTime::max();
+  std::vector<uint64_t> late_groups_;  // with a candidate
+  std::vector<uint64_t> changed_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The conformance scenarios through `tocsin backtest`, or (--broker) through the real broker.
+
+usage: conformance_test.py [--broker] KIND [NUMBER ...]     KIND: first, core, full
+Skipped (exit code 77) without the shared folder.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import (SKIPPED, BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, read_log, shared, up_to)
+
+
+def compare_with_reference(scenario, actual, tick, work):
+    """The reference's own comparison, over what was evaluated up to `tick`."""
+    expected_path, actual_path = work / "expected.jsonl", work / "actual.jsonl"
+    expected = up_to(read_log(scenario / "expected.jsonl"), tick)
+    for path, alerts in ((expected_path, expected), (actual_path, up_to(actual, tick))):
+        path.write_text("".join(json.dumps(a) + "\n" for a in alerts))
+    done = subprocess.run([sys.executable, str(scenario.parents[1] / "compare.py"), str(expected_path), str(actual_path), "--meta",
+                           str(scenario / "meta.json"), "--severity"], capture_output=True, text=True)
+    return done.returncode == 0, done.stdout + done.stderr, len(expected)
+
+
+def files_of(scenario):
+    return [scenario / name for name in json.loads((scenario / "scenario.json").read_text())["files"]]
+
+
+def run_backtest(scenario, work):
+    until = json.loads((scenario / "scenario.json").read_text())["until"]
+    return backtest(scenario / "rules.yaml", files_of(scenario), work / "out.jsonl", scenario / "config.yaml", until)
+
+
+def has_content(path):
+    import gzip
+    with (gzip.open(path) if path.suffix == ".gz" else open(path, "rb")) as f:
+        return bool(f.read(1))
+
+
+def run_on_broker(broker, scenario, work):
+    """Feeds the files, one partition each, to a running service. Returns its alert log and the last tick evaluated."""
+    # On the broker an empty partition would hold the watermark back for ever (idle_timeout: never); a file that has ended does not.
+    files = [f for f in files_of(scenario) if has_content(f)]
+    app = f"conf{scenario.parent.name}{scenario.name}"
+    time_section = (scenario / "config.yaml").read_text().rstrip() + "\n  idle_timeout: never"
+    service = Service(broker, work / "service", app, scenario / "rules.yaml", time_section, partitions=3)
+    broker.create_topic(f"{app}-in", len(files))
+    service.create_topics()
+    for partition, path in enumerate(files):
+        broker.feed(f"{app}-in", partition, path)
+    meta = json.loads((scenario / "meta.json").read_text())
+    service.start()
+    try:
+        tick = service.wait_drained(sum(p["events"] - p["bad"] for p in meta["partitions"]), timeout_s=40)
+        took_s = service.stop()
+    finally:
+        if service.alive():
+            service.kill()
+    if took_s > 5:
+        raise Failure(f"SIGTERM took {took_s:.1f} s")
+    dead = len(subprocess.run([str(BIN / "kafka_dump"), broker.bootstrap, f"{app}.dead-letters"], capture_output=True, text=True, check=True)
+               .stdout.splitlines())
+    bad = sum(p["bad"] for p in meta["partitions"])
+    if dead != bad:
+        raise Failure(f"{dead} dead letters, {bad} expected")
+    return broker.dump(f"{app}.alerts"), tick
+
+
+def check(scenario, broker):
+    with tempfile.TemporaryDirectory(prefix="tocsin-conformance-") as directory:
+        work = Path(directory)
+        if broker is None:
+            actual, tick = run_backtest(scenario, work), None
+        else:
+            actual, tick = run_on_broker(broker, scenario, work)
+        same, text, expected = compare_with_reference(scenario, actual, tick, work)
+        if not same:
+            raise Failure(text)
+        if broker is not None:
+            differences = compare_logs(up_to(run_backtest(scenario, work), tick), up_to(actual, tick), quantile_rules(scenario / "rules.yaml"))
+            if differences:
+                raise Failure("differs from the backtest:\n" + "\n".join(differences[:3]))
+        return expected
+
+
+def main(arguments):
+    on_broker = "--broker" in arguments
+    arguments = [a for a in arguments if a != "--broker"]
+    if shared() is None:
+        print("SKIPPED: conformance scenarios (no shared folder; set TOCSIN_SHARED)")
+        return SKIPPED
+    directory = shared() / "conformance" / arguments[0]
+    numbers = arguments[1:] or sorted((p.name for p in directory.iterdir()), key=int)
+    failed = []
+
+    def all_of(broker):
+        for number in numbers:
+            try:
+                print(f"{arguments[0]}/{number}: ok, {check(directory / number, broker)} alert events", flush=True)
+            except Failure as failure:
+                failed.append(number)
+                print(f"{arguments[0]}/{number}: FAILED\n{failure}", flush=True)
+
+    if on_broker:
+        with Broker() as broker:
+            all_of(broker)
+    else:
+        all_of(None)
+    print(f"{len(numbers) - len(failed)} of {len(numbers)} scenarios pass" + (f"; failed: {' '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

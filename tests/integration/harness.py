@@ -1,0 +1,219 @@
+"""Drives the real thing: a Kafka broker of its own, the `tocsin` binary, and files of events. Standard library only."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("TOCSIN_BIN", ROOT / "build/release/bin"))
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+
+
+def shared():
+    """The folder with conformance scenarios and traces, or None: tests that need it are then skipped, by name."""
+    path = Path(os.environ.get("TOCSIN_SHARED", ROOT.parent / "shared"))
+    return path if (path / "conformance").is_dir() else None
+
+
+class Failure(Exception):
+    pass
+
+
+def wait_until(what, condition, timeout_s, interval_s=0.1):
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(interval_s)
+    raise Failure(f"{what}: not within {timeout_s} s")
+
+
+class Broker:
+    """A real broker in a directory of its own, on a free port; ends with the `with` block."""
+
+    def __enter__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="tocsin-broker-"))
+        self._script("start", "--port", "0")
+        self.bootstrap = (self.directory / "bootstrap").read_text().strip()
+        return self
+
+    def __exit__(self, *_):
+        self._script("stop")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _script(self, *arguments):
+        command = [str(ROOT / "deploy/kafka/broker.sh"), arguments[0], "--dir", str(self.directory), *arguments[1:]]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+    def create_topic(self, name, partitions):
+        done = subprocess.run([str(ROOT / "deploy/kafka/topics.sh"), "--bootstrap-server", self.bootstrap, "--create", "--topic", name,
+                               "--partitions", str(partitions), "--config", "retention.ms=-1"], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"cannot create topic {name}:\n{done.stdout}{done.stderr}")
+
+    def feed(self, topic, partition, path):
+        opened = gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
+        with opened as content:
+            subprocess.run([str(BIN / "kafka_feed"), self.bootstrap, topic, str(partition)], input=content.read(), check=True,
+                           stdout=subprocess.DEVNULL)
+
+    def dump(self, topic):
+        """Values of all committed records of a topic."""
+        done = subprocess.run([str(BIN / "kafka_dump"), self.bootstrap, topic], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"cannot read {topic}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Service:
+    """One `tocsin run` with its configuration and state directory."""
+
+    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra=""):
+        self.broker, self.directory, self.app = broker, Path(directory), app
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config = self.directory / "tocsin.yaml"
+        self.state = self.directory / "state"
+        self.log_path = self.directory / "tocsin.log"
+        self.process = None
+        self.starts = 0
+        shutil.copy(rules, self.directory / "rules.yaml")
+        self.config.write_text(
+            f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
+            f"input: {{topics: [{app}-in], start: earliest}}\ntopics: {{partitions: {partitions}}}\n"
+            f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: 2}}\n{time_section}\n{extra}\n")
+
+    def create_topics(self):
+        self.tocsin("topics", "--config", str(self.config), "--create")
+
+    def tocsin(self, *arguments):
+        done = subprocess.run([str(BIN / "tocsin"), *arguments], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"tocsin {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self):
+        self.starts += 1
+        log = open(self.log_path, "ab")
+        self.process = subprocess.Popen([str(BIN / "tocsin"), "run", "--config", str(self.config)], stdout=log, stderr=log)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def check_alive(self):
+        if not self.alive():
+            raise Failure(f"tocsin ended with {self.process.returncode}:\n{self.log()[-4000:]}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; returns the seconds it took."""
+        begin = time.monotonic()
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        if code != 0:
+            raise Failure(f"tocsin did not end in good order: {code}\n{self.log()[-4000:]}")
+        return time.monotonic() - begin
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def flight(self):
+        """What each worker was doing when the process died (engine/runtime/flight_recorder.h)."""
+        path = self.state / "one" / "flight"
+        names = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
+        return [names[byte] for byte in path.read_bytes() if byte in names] if path.exists() else []
+
+    def last_status(self):
+        statuses = [s for s in self.broker.dump(f"{self.app}.signals") if s.get("type") == "status"]
+        return statuses[-1] if statuses else {}
+
+    def wait_drained(self, events, timeout_s=60, quiet_s=1.5):
+        """Waits until that many events of this run were read and evaluation no longer moves; returns the last tick evaluated."""
+        seen = {"at": None, "since": time.monotonic()}
+
+        def quiet():
+            self.check_alive()
+            status = self.last_status()
+            mark = (status.get("evaluatedAt"), status.get("lag"), status.get("events"))
+            if mark != seen["at"]:
+                seen.update(at=mark, since=time.monotonic())
+                return None
+            done = status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt")
+            return status["evaluatedAt"] if done and time.monotonic() - seen["since"] >= quiet_s else None
+
+        return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)
+
+
+def backtest(rules, events, out, config=None, until=None):
+    command = [str(BIN / "tocsin"), "backtest", "--rules", str(rules), "--events", *map(str, events), "--alerts", str(out)]
+    command += ["--config", str(config)] if config else []
+    command += ["--until", until] if until else []
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return read_log(out)
+
+
+def read_log(path):
+    return [json.loads(line) for line in Path(path).read_text().splitlines() if line.strip()]
+
+
+# What SPEC 5 exempts from being a function of the input log and the rules.
+EXEMPT = {"offsets", "watermark", "slowestPartition", "completeness", "detectionMs", "p50", "p95", "p99", "contributors", "samples"}
+
+
+def canonical(alert):
+    alert = dict(alert)
+    if "evidence" in alert:
+        alert["evidence"] = {k: v for k, v in alert["evidence"].items() if k not in EXEMPT}
+    return json.dumps(alert, sort_keys=True, ensure_ascii=False)
+
+
+def up_to(alerts, tick):
+    return [a for a in alerts if tick is None or a["evaluatedAt"] <= tick]
+
+
+def compare_logs(expected, actual, loose_values=()):
+    """Per fingerprint and in order; every field, `value` and texts made of it only where they are no estimate. A list of differences."""
+    def grouped(alerts):
+        groups = {}
+        for alert in alerts:
+            groups.setdefault(alert["fingerprint"], []).append(alert)
+        return groups
+
+    wanted, found = grouped(expected), grouped(actual)
+    differences = []
+    for fingerprint in sorted(set(wanted) | set(found)):
+        left, right = wanted.get(fingerprint, []), found.get(fingerprint, [])
+        for n in range(max(len(left), len(right))):
+            a = left[n] if n < len(left) else None
+            b = right[n] if n < len(right) else None
+            if a is not None and b is not None and a["rule"] in loose_values:
+                a, b = ({k: v for k, v in x.items() if k not in ("value", "annotations")} for x in (a, b))
+            if a is None or b is None or canonical(a) != canonical(b):
+                differences.append(f"{fingerprint} #{n + 1}:\n  expected {a and canonical(a)}\n  actual   {b and canonical(b)}")
+                break
+    return differences
+
+
+def quantile_rules(rules_path):
+    """Names of rules that show a quantile: their values are estimates."""
+    text = Path(rules_path).read_text()
+    names = []
+    for block in re.split(r"\n\s*- alert:", text)[1:]:
+        name = block.splitlines()[0].strip().strip("'\"")
+        if re.search(r"\bp(50|90|95|99|999)\b|quantile", block):
+            names.append(name)
+    return names

@@ -1,0 +1,50 @@
+#include "engine/config/files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace tocsin::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class RuleFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() /
+                 ("rule_files_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    for (const char* name : {"b.yaml", "a.yaml", "c.yml"}) std::ofstream(directory_ / name) << name;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(RuleFilesTest, PatternsKeepTheirOrderAndFilesWithinThemAreSorted) {
+  EXPECT_THAT(rule_files({path("c.yml"), path("*.yaml")}).value(), ElementsAre(path("c.yml"), path("a.yaml"), path("b.yaml")));
+}
+
+TEST_F(RuleFilesTest, AFileThatTwoPatternsFitIsReadOnce) {
+  EXPECT_THAT(rule_files({path("b.yaml"), path("*.yaml")}).value(), ElementsAre(path("b.yaml"), path("a.yaml")));
+}
+
+TEST_F(RuleFilesTest, EveryPatternThatFitsNothingIsNamed) {
+  const Status status = rule_files({path("x.yaml"), path("*.yaml"), path("none/*.yaml")}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(status.message(), "rules: " + path("x.yaml") + " fits no file\nrules: " + path("none/*.yaml") + " fits no file");
+}
+
+TEST_F(RuleFilesTest, AFileIsReadWhole) {
+  EXPECT_EQ(read_file(path("a.yaml")).value(), "a.yaml");
+  EXPECT_THAT(read_file(directory_.string()).status().message(), HasSubstr("Is a directory"));
+}
+
+}  // namespace
+}  // namespace tocsin::config
