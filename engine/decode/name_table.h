@@ -3,8 +3,7 @@
 // A small set of names with a number each, for looking up the key of every member and label that passes by.
 //
 // Open addressing over a hash of the length and of the first and last eight bytes: names that rules and events use differ in
-// those, and a miss (the common case for labels) usually ends at one empty cell. A general hash map costs three to four times as
-// much here.
+// those, and a miss (the common case for labels) usually ends at one empty cell.
 //
 // Thread:     immutable after the last add().
 // Invariants: at least half of the cells are empty.

@@ -81,6 +81,8 @@ Result<std::unique_ptr<log::GroupConsumer>> open_consumer(ConsumerOptions option
 // (broker away for longer than replace_timeout) and only this one did: what was read meanwhile may have been committed after all.
 Result<std::unique_ptr<log::TransactionalProducer>> open_producer(ProducerOptions options);
 
+// bounds() waits, at most progress_timeout, until what had been written when it was called is decided: a commit is answered before its
+// records become readable, and whoever compares committed offsets with records (restore) must not look in between.
 // kNotFound from read(): the records were removed (retention) before they were read; kUnavailable: no progress in time.
 Result<std::unique_ptr<log::PartitionReader>> open_reader(ReaderOptions options);
 

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "engine/kafka/deadline.h"
 #include "engine/kafka/errors.h"
-#include "engine/kafka/list_offsets.h"
 #include "engine/kafka/message_batch.h"
 
 namespace tocsin::kafka {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kBoundsTimeoutMs = 10'000;
 constexpr int kPollMs = 100;
+constexpr std::chrono::milliseconds kLookAgain{5};
 
 Properties defaults_for(const ReaderOptions& options) {
   Properties properties = common_defaults(options.client_id);
@@ -58,13 +60,28 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(ReaderOptions options) {
   return std::unique_ptr<KafkaReader>(new KafkaReader(std::move(options), std::move(*client)));
 }
 
+Result<int64_t> KafkaReader::ask(const log::TopicPartition& partition, int64_t spec, Isolation isolation) const {
+  const auto offsets = list_offsets(*client_, {{partition, spec}}, isolation, kBoundsTimeoutMs);
+  if (!offsets.ok()) return offsets.status();
+  return offsets->front();
+}
+
 Result<std::pair<int64_t, int64_t>> KafkaReader::bounds(const log::TopicPartition& partition) {
-  // A question may name a partition once, so there are two.
-  const auto low = list_offsets(*client_, {{partition, OffsetQuestion::kEarliest}}, Isolation::kCommitted, kBoundsTimeoutMs);
+  const Result<int64_t> low = ask(partition, OffsetQuestion::kEarliest, Isolation::kCommitted);
   if (!low.ok()) return low.status();
-  const auto high = list_offsets(*client_, {{partition, OffsetQuestion::kLatest}}, Isolation::kCommitted, kBoundsTimeoutMs);
-  if (!high.ok()) return high.status();
-  return std::pair(low->front(), high->front());
+  const Result<int64_t> written = ask(partition, OffsetQuestion::kLatest, Isolation::kUncommitted);
+  if (!written.ok()) return written.status();
+  const Deadline deadline = Deadline::in(options_.progress_timeout);
+  for (;;) {
+    const Result<int64_t> readable = ask(partition, OffsetQuestion::kLatest, Isolation::kCommitted);
+    if (!readable.ok()) return readable.status();
+    if (*readable >= *written) return std::pair(*low, *readable);
+    if (options_.stop.stop_requested() || deadline.passed()) {
+      return unavailable(fmt::format("{}: a transaction that was open has not ended: records up to offset {} are written, up to {} readable",
+                                     name_of(partition), *written, *readable));
+    }
+    std::this_thread::sleep_for(kLookAgain);
+  }
 }
 
 Status KafkaReader::read(const log::TopicPartition& partition, int64_t from, int64_t to, Visitor& visit) {

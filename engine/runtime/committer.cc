@@ -6,7 +6,7 @@ namespace tocsin {
 
 bool Committer::busy() const {
   const std::lock_guard lock(mutex_);
-  return busy_;
+  return busy_ || outcome_.has_value();
 }
 
 void Committer::submit(log::Transaction transaction) {

@@ -38,6 +38,7 @@ class Committer {
   // The transaction in flight must have ended: call wait() first.
   ~Committer() = default;
 
+  // A transaction is in flight, or its outcome has not been fetched.
   bool busy() const;
   // Must not be busy.
   void submit(log::Transaction transaction);

@@ -33,7 +33,7 @@ struct Segment {
   uint64_t before;  // weight up to and with the mark before
   uint64_t gap;
   uint64_t weight;
-  int64_t low_octaves;
+  int64_t low_octaves;    // 0 if low and high have no common sign: differences from it must not overflow
   double gap_per_octave;  // by octaves() of both ends; negative if these have no common sign
 
   // An estimate of the weight below `value`, which lies in (low, high) or, if at_high, is high; monotone. By octaves, because a
@@ -60,14 +60,15 @@ std::vector<Segment> segments_of(const Clusters& clusters) {
     const Mark& mark = clusters.marks[i];
     const uint64_t gap = clusters.gap(i);
     const int64_t high_octaves = octaves(mark.value);
+    const bool spans_zero = !same_sign(low, mark.value);
     double slope = 0;
-    if (gap != 0) slope = same_sign(low, mark.value) ? to_double(gap) / static_cast<double>(high_octaves - low_octaves) : -1;
-    segments[i] = {low, mark.value, before, gap, mark.weight, low_octaves, slope};
+    if (gap != 0) slope = spans_zero ? -1 : to_double(gap) / static_cast<double>(high_octaves - low_octaves);
+    segments[i] = {low, mark.value, before, gap, mark.weight, spans_zero ? 0 : low_octaves, slope};
     before += gap + mark.weight;
     low = mark.value;
     low_octaves = high_octaves;
   }
-  segments[size] = {low, std::numeric_limits<double>::infinity(), before, 0, 0, low_octaves, 0};
+  segments[size] = {low, std::numeric_limits<double>::infinity(), before, 0, 0, 0, 0};
   return segments;
 }
 

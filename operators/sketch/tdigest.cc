@@ -25,7 +25,7 @@ Clusters clusters_of(std::vector<Mark>& entries) {
 
 // max(1, ceil(q * n)). Quantiles are written in decimals, which doubles miss by a part in 2^53 either way.
 uint64_t nearest_rank(double q, uint64_t n) {
-  constexpr double kRoundingOff = 1;
+  constexpr double kRoundingOff = 1 - 0x1p-50;
   const double rank = std::ceil(q * static_cast<double>(n) * kRoundingOff);
   return std::clamp(static_cast<uint64_t>(rank), uint64_t{1}, n);
 }

@@ -95,6 +95,10 @@ TEST(KafkaAdapter, AProbeSeesNoFurtherThanAnOpenTransaction) {
   ASSERT_TRUE(member.poll_until([&] { return !member.ends.empty(); }).ok());
   EXPECT_EQ(member.ends[0].first, 6);
   EXPECT_THAT(member.seen, SizeIs(5));
+  // Neither does the reader, which rather waits than tell an end that a commit may just have moved.
+  const auto impatient =
+      must(open_reader({.user = user_properties(), .client_id = "impatient", .group = {}, .progress_timeout = Duration{200}, .stop = {}}));
+  EXPECT_EQ(impatient->bounds({input, 0}).status().code(), StatusCode::kUnavailable);
   ASSERT_EQ(rd_kafka_abort_transaction(open->get(), 10'000), nullptr);
 }
 

@@ -47,8 +47,14 @@ TEST(KafkaGroup, ARewindDeliversAgainWhatWasNotCommitted) {
   ASSERT_TRUE(member.poll_until_seen(20).ok());
   ASSERT_TRUE(member.consumer->rewind().ok());
   EXPECT_THAT(member.notes, ElementsAre("assigned 2", "lost 2", "assigned 2"));
-  for (const log::Assignment& assignment : member.given) EXPECT_EQ(member.consumer->position(assignment.source), 0);
   ASSERT_TRUE(member.poll_until_seen(40).ok());
+  // librdkafka still knows the position of before when the partitions have only just been assigned again.
+  for (int i = 0; i < 20; ++i) {
+    member.seen.clear();
+    ASSERT_TRUE(member.consumer->rewind().ok());
+    for (const log::Assignment& assignment : member.given) ASSERT_EQ(member.consumer->position(assignment.source), 0);
+    ASSERT_TRUE(member.poll_until_seen(20).ok());
+  }
 
   log::Transaction half = member.progress("half");
   for (log::OffsetCommit& commit : half.offsets) commit.offset = 5;

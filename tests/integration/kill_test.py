@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""kill -9 at random moments under load, on a real broker: the alert log must equal the backtest's.
+
+usage: kill_test.py [--kills N] [--wipe] [--seed S]
+
+Telemetry of several partitions is written while the service is killed and started again and again; with --wipe the state directory is
+deleted at half time. Prints what each kill hit (engine/runtime/flight_recorder.h).
+"""
+
+import argparse
+import collections
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from harness import BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, up_to
+
+RULES = """groups:
+  - name: kill
+    interval: 250ms
+    rules:
+      - alert: Errors
+        expr: error_rate[5s] > 20%
+        by: [domain, region]
+      - alert: Slow
+        expr: p95[10s] > 400ms
+        by: [domain]
+        for: 1s
+        min_events: 20
+      - alert: Quiet
+        expr: count{region="eu-1"}[2s] < 40
+        by: [domain]
+      - alert: Everything
+        expr: rate[1s] > 900 and error_rate[1s] >= 2%
+      - alert: Flapping
+        expr: count{success_marker=""}[1s] > 45
+        by: [domain, region, operation]
+"""
+PARTITIONS = 4
+RATE = 2000
+TIME = "time: {idle_timeout: never, max_future_skew: 365d}"
+
+
+def make_load(work, seconds, seed):
+    """Files of events, one a partition, with incidents; the very bytes that go to the broker."""
+    incidents = work / "incidents.yaml"
+    incidents.write_text("".join(f"- {{at: {at}s, for: 4s, domain: domain-{n % 3}, {what}}}\n" for n, (at, what) in enumerate(
+        (at, "error_rate: 70%" if at % 4 else "latency_factor: 16") for at in range(4, seconds, 6))))
+    command = [str(BIN / "tocsin"), "loadgen", "--output", str(work / "load.jsonl"), "--files", str(PARTITIONS), "--rate", str(RATE),
+               "--events", str(RATE * seconds), "--format", "json", "--seed", str(seed)]
+    help_text = subprocess.run([str(BIN / "tocsin"), "loadgen", "--help"], capture_output=True, text=True).stdout
+    if "--incidents" in help_text:
+        command += ["--incidents", str(incidents)]
+    if "--start" in help_text:
+        command += ["--start", "2026-03-01T00:00:00Z"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return sorted(work.glob("load-*.jsonl"))
+
+
+def feed_slowly(broker, topic, files, seconds, failures):
+    """All partitions side by side, spread over `seconds`."""
+    def one(partition, path):
+        try:
+            lines = path.read_bytes().splitlines(keepends=True)
+            process = subprocess.Popen([str(BIN / "kafka_feed"), broker.bootstrap, topic, str(partition)], stdin=subprocess.PIPE,
+                                       stdout=subprocess.DEVNULL)
+            slices = max(1, seconds * 10)
+            for i in range(slices):
+                process.stdin.writelines(lines[len(lines) * i // slices:len(lines) * (i + 1) // slices])
+                process.stdin.flush()
+                time.sleep(0.1)
+            process.stdin.close()
+            if process.wait() != 0:
+                failures.append(f"kafka_feed ended with {process.returncode}")
+        except OSError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=one, args=(p, f)) for p, f in enumerate(files)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def run(kills, wipe, seed, work):
+    seconds = 20 + 4 * kills
+    files = make_load(work, seconds, seed)
+    rules = work / "rules.yaml"
+    rules.write_text(RULES)
+    chance = random.Random(seed)
+    hits = collections.Counter()
+    with Broker() as broker:
+        service = Service(broker, work / "service", "kill", rules, TIME, partitions=3)
+        broker.create_topic("kill-in", PARTITIONS)
+        service.create_topics()
+        failures = []
+        threads = feed_slowly(broker, "kill-in", files, seconds, failures)
+        service.start()
+        for n in range(kills):
+            # Long enough to get into work, short enough to hit restores too.
+            time.sleep(chance.choice([0.3, 0.8, 2, 3, 4]) + chance.random())
+            service.check_alive()
+            service.kill()
+            phases = set(service.flight())
+            hits.update(phases)
+            print(f"kill {n + 1}: {', '.join(sorted(phases)) or 'before the workers ran'}", flush=True)
+            if wipe and n == kills // 2:
+                shutil.rmtree(service.state)
+                print("state directory deleted", flush=True)
+            service.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise Failure("; ".join(failures))
+        tick = service.wait_drained(None, timeout_s=120, quiet_s=3)
+        service.stop()
+        actual = up_to(broker.dump("kill.alerts"), tick)
+    expected = up_to(backtest(rules, files, work / "expected.jsonl", service.config), tick)
+    differences = compare_logs(expected, actual, quantile_rules(rules))
+    print(f"{kills} kills; hit: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
+    print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
+    if not expected:
+        raise Failure("the load raised no alerts: nothing was shown")
+    if differences:
+        raise Failure("\n".join(differences[:3]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--wipe", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tocsin-kill-") as directory:
+        try:
+            run(arguments.kills, arguments.wipe, arguments.seed, Path(directory))
+        except Failure as failure:
+            print(f"FAILED: {failure}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
