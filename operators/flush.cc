@@ -128,6 +128,9 @@ class RowBuilder {
 // Writes rows of one view for one partition, with a dictionary of the groups that occur in them.
 class ViewRowsWriter {
  public:
+  // Beyond this many bytes the rows go on in another ViewRows, so that frames can be cut into parts that fit a message.
+  static constexpr size_t kBytesMax = 200'000;
+
   ViewRowsWriter(const View& view, const SeriesTable& series, v1::ViewRows& out)
       : view_(view), series_(series), out_(out), writer_(*out.mutable_rows(), {true, true, view.latency, view.predicates.size()}) {
     out.set_view(view.id);
@@ -141,13 +144,21 @@ class ViewRowsWriter {
     const uint64_t delay = row.visible_from == EventTime::min() ? 0 : static_cast<uint64_t>((row.visible_from - (row.pane + view_.pane)).ms);
     writer_.set_pane(row.pane.ms / view_.pane.ms, delay);
     writer_.add(local_group(row.group), row.pane.ms, partial);
+    const v1::Rows& rows = out_.rows();
+    bytes_ += kRowBytes + partial.total.above.size() + 2 * partial.total.predicates.size();
+    if (rows.digest_size() > 0) bytes_ += static_cast<size_t>(rows.digest(rows.digest_size() - 1).size());
   }
+
+  bool full() const { return bytes_ >= kBytesMax; }
 
  private:
   uint64_t local_group(uint32_t group) {
     const auto [found, is_new] = local_groups_.try_emplace(group, local_groups_.size());
     if (is_new) {
-      for (const std::string& value : series_.group(view_.group_space, group).values) out_.add_labels(value);
+      for (const std::string& value : series_.group(view_.group_space, group).values) {
+        out_.add_labels(value);
+        bytes_ += value.size() + 2;
+      }
     }
     return found->second;
   }
@@ -157,6 +168,8 @@ class ViewRowsWriter {
   v1::ViewRows& out_;
   RowsWriter writer_;
   absl::flat_hash_map<uint32_t, uint64_t> local_groups_;
+  static constexpr size_t kRowBytes = 60;  // the columns of a row without lists, as varints
+  size_t bytes_ = 0;                       // estimate
 };
 
 }  // namespace
@@ -172,7 +185,7 @@ std::vector<std::vector<v1::ViewRows>> flush_rows(const Plan& plan, const Series
     size_t to = from + 1;
     while (to < contributions.size() && contributions[to].row() == contributions[from].row()) ++to;
     const Contribution& row = contributions[from];
-    if (previous == nullptr || previous->partition != row.partition || previous->view != row.view) {
+    if (previous == nullptr || previous->partition != row.partition || previous->view != row.view || writer->full()) {
       // Views of a partition are kept in a vector that must not move under the writer; it is done with the one before.
       writer.reset();
       writer.emplace(plan.views[static_cast<size_t>(row.view)], series, by_partition[row.partition].emplace_back());

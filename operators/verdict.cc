@@ -36,6 +36,7 @@ std::optional<Fraction> exact_value(const AggregateRef& aggregate, const Total& 
     case AggregateKind::kAvg:
       if (total.latency_count == 0) return std::nullopt;
       return Fraction{total.latency_sum_us, Uint128{total.latency_count} * 1000};
+    case AggregateKind::kAbsent: return Fraction{total.count == 0 ? 1U : 0U, 1};
     case AggregateKind::kSum: return Fraction{total.latency_sum_us, 1000};
     default: TOCSIN_CHECK(false, "an aggregate that this version does not evaluate reached the evaluator");
   }

@@ -129,7 +129,6 @@ class AggregateWorker final : public log::ConsumerListener {
   WallTime last_flush_;
   EventTime flushed_watermark_ = EventTime::min();
   bool drained_ = false;  // the last poll took all there was
-  bool closing_ = false;
   uint64_t sequence_ = 0;
   AggregateCounters counters_;
 };

@@ -58,6 +58,8 @@ Status EvaluateWorker::advance() {
   for (auto& [source, task] : tasks_) {
     // A partition whose changes fill a transaction waits until that one is on its way.
     if (task.more && committer_.busy()) continue;
+    // After a restore, ticks have to wait until the rows that had not taken effect have been read again.
+    if (consumer_->position(source) < task.evaluator->next_offset().value_or(0)) continue;
     const Result<bool> more = task.evaluator->advance(options_.transaction_bytes);
     if (!more.ok()) return more.status();
     task.more = *more;
@@ -81,7 +83,7 @@ Status EvaluateWorker::commit() {
   for (auto& [source, task] : tasks_) {
     if (!task.consumed && !task.evaluator->has_changes()) continue;
     const int64_t position = consumer_->position(source);
-    // Records below the committed offset were read again only to fill memory: until they are through there is nothing to commit.
+    // Records below the committed offset are read again only to fill memory: there is nothing to commit before they are through.
     if (position < task.evaluator->next_offset().value_or(0)) continue;
     for (const v1::AlertEvent& alert : task.evaluator->take_alerts()) {
       append_alert_records(alert, options_.alerts, transaction.records);

@@ -10,8 +10,8 @@
 namespace tocsin::rules {
 namespace {
 
-constexpr std::array<AggregateKind, 5> kAggregates = {AggregateKind::kDistinct, AggregateKind::kLast, AggregateKind::kAbsent,
-                                                      AggregateKind::kBurnRate, AggregateKind::kBudgetRemaining};
+constexpr std::array<AggregateKind, 4> kAggregates = {AggregateKind::kDistinct, AggregateKind::kLast, AggregateKind::kBurnRate,
+                                                      AggregateKind::kBudgetRemaining};
 constexpr bool kMetricAggregates = false;
 constexpr bool kValuePredicates = false;
 constexpr bool kOffsets = false;

@@ -1,0 +1,78 @@
+#include "operators/total.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace tocsin {
+namespace {
+
+Total random_total(std::mt19937& random) {
+  Total total;
+  total.count = random() % 100;
+  total.errors = random() % (total.count + 1);
+  total.latency_count = random() % (total.count + 1);
+  total.latency_sum_us = Uint128{random()} << (random() % 90);
+  for (int i = 0; i < 3; ++i) total.above.push_back(random() % 10);
+  for (int i = 0; i < 2; ++i) total.predicates.push_back(random() % 10);
+  return total;
+}
+
+TEST(Total, CountAboveAThresholdIsTheSumFromItOn) {
+  Total total;
+  total.above = {5, 0, 7, 1};
+  EXPECT_EQ(total.count_above(0), 13U);
+  EXPECT_EQ(total.count_above(1), 8U);
+  EXPECT_EQ(total.count_above(3), 1U);
+}
+
+TEST(Total, AnEmptyOneCountsNothingAboveAnyThreshold) { EXPECT_EQ(Total().count_above(2), 0U); }
+
+TEST(Total, WhatWasAddedInOneOrderCanBeSubtractedInAnother) {
+  std::mt19937 random(3);
+  std::vector<Total> parts;
+  Total sum;
+  for (int i = 0; i < 50; ++i) sum.add(parts.emplace_back(random_total(random)));
+  const Total kept = parts.back();
+  parts.pop_back();
+  std::shuffle(parts.begin(), parts.end(), random);
+  for (const Total& part : parts) sum.subtract(part);
+  EXPECT_EQ(sum.count, kept.count);
+  EXPECT_EQ(sum.errors, kept.errors);
+  EXPECT_EQ(sum.latency_count, kept.latency_count);
+  EXPECT_TRUE(sum.latency_sum_us == kept.latency_sum_us);
+  EXPECT_EQ(sum.above, kept.above);
+  EXPECT_EQ(sum.predicates, kept.predicates);
+}
+
+TEST(TotalDeathTest, SubtractingWhatWasNeverAddedAborts) {
+  Total total;
+  total.count = 3;
+  Total other;
+  other.count = 4;
+  EXPECT_DEATH(total.subtract(other), "never entered");
+}
+
+TEST(Partial, MergingKeepsExtremesAndTheLatestEvents) {
+  Partial a;
+  a.total.count = 2;
+  a.sketch.latency_min_us = 10;
+  a.sketch.latency_max_us = 20;
+  a.sketch.digest.add(10);
+  a.sketch.digest.add(20);
+  a.last_event = EventTime{500};
+  a.last_latency_event = EventTime{400};
+  Partial b;
+  b.total.count = 1;
+  b.last_event = EventTime{600};
+  a.merge(b);
+  EXPECT_EQ(a.total.count, 3U);
+  EXPECT_EQ(a.sketch.latency_min_us, 10U);
+  EXPECT_EQ(a.sketch.latency_max_us, 20U);
+  EXPECT_EQ(a.sketch.digest.count(), 2U);
+  EXPECT_EQ(a.last_event, EventTime{600});
+  EXPECT_EQ(a.last_latency_event, EventTime{400});
+}
+
+}  // namespace
+}  // namespace tocsin
