@@ -204,6 +204,7 @@ void Evaluator::store_groups(int v, const PaneRows& rows, EventTime tick) {
   Groups& groups = groups_of(space);
   for (const auto& [group, partial] : rows) {
     --groups.pending(group);
+    groups.settled_at(group) = tick;
     if (groups.is_stored(group)) continue;
     timers_.push({tick + longest_retention(*plan_, space), Timer::Kind::kCleanUp, space, group});
     groups.store(group, overlay_);

@@ -181,7 +181,9 @@ void Evaluator::resolve_orphans(EventTime tick) {
 void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) {
   Groups& groups = groups_of(group_space);
   if (!groups.is_stored(group)) return;
-  bool in_use = groups.pending(group) > 0 || plan_->group_spaces[static_cast<size_t>(group_space)].by.empty();
+  // Rows that took effect lately may not have entered a window yet, if it moves only at the ticks of a longer interval.
+  const bool lately = tick - groups.settled_at(group) < longest_retention(*plan_, group_space);
+  bool in_use = lately || groups.pending(group) > 0 || plan_->group_spaces[static_cast<size_t>(group_space)].by.empty();
   for (const RuleState& state : rules_) in_use = in_use || (state.rule->group_space == group_space && state.is_known(group));
   for (size_t i = 0; i < windows_.size() && !in_use; ++i) {
     const bool same_space = plan_->views[static_cast<size_t>(plan_->windows[i].view)].group_space == group_space;

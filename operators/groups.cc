@@ -6,7 +6,7 @@ namespace tocsin {
 
 uint64_t Groups::find_or_add(const std::vector<std::string>& values) {
   const auto [found, is_new] = ids_.try_emplace(encode_group(values), entries_.size());
-  if (is_new) entries_.push_back({values, false, 0});
+  if (is_new) entries_.push_back({values, false, 0, EventTime::min()});
   return found->second;
 }
 
@@ -21,7 +21,7 @@ void Groups::store(uint64_t id, state::Overlay& overlay) {
 
 void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
   if (id >= entries_.size()) entries_.resize(id + 1);
-  entries_[id] = {values, true, 0};
+  entries_[id] = {values, true, 0, EventTime::min()};
   ids_[encode_group(values)] = id;
 }
 

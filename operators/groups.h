@@ -38,11 +38,15 @@ class Groups {
   // Rows of the group that wait for their tick: while there are any the group may not be removed.
   uint32_t& pending(uint64_t id) { return entries_[id].pending; }
 
+  // The tick at which rows of the group took effect last: panes and windows may hold them for as long as any rule remembers.
+  EventTime& settled_at(uint64_t id) { return entries_[id].settled_at; }
+
  private:
   struct Entry {
     std::vector<std::string> values;
     bool stored = false;
     uint32_t pending = 0;
+    EventTime settled_at = EventTime::min();
   };
 
   uint32_t partition_;

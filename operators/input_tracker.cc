@@ -44,12 +44,14 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
 Result<InputTracker::Novelty> InputTracker::apply(const v1::Frame& frame) {
   Result<Novelty> novelty = judge(frame);
   if (!novelty.ok() || *novelty == Novelty::kDuplicate) return novelty;
+  // Taken before anything is added: partitions that appear now join with it (SPEC 2).
+  const std::optional<EventTime> now = running_ ? watermark() : std::nullopt;
   for (const v1::InputTopic& topic : frame.topics()) {
     int32_t& count = partition_counts_[topic.name()];
     for (; count < topic.partitions(); ++count) {
       v1::InputPosition& joined = inputs_[{topic.name(), count}];
       joined.set_to(-1);
-      if (const std::optional<EventTime> now = running_ ? watermark() : std::nullopt) joined.set_watermark_ms(now->ms);
+      if (now) joined.set_watermark_ms(now->ms);
     }
   }
   for (const v1::InputProgress& progress : frame.inputs()) {

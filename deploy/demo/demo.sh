@@ -107,7 +107,7 @@ start_engine() {
   say "starting tocsin run; its log is $work/run.log"
   setsid "$bin/tocsin" run "${options[@]}" >"$work/run.log" 2>&1 </dev/null &
   run_pid=$!
-  until grep -q 'demo-1 runs:' "$work/run.log"; do
+  until grep -qs 'demo-1 runs:' "$work/run.log"; do
     if ! kill -0 "$run_pid" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
       tail -n 15 "$work/run.log" >&2
       fail "tocsin run did not start within $start_seconds s; its whole log is $work/run.log"
@@ -145,7 +145,7 @@ check_alive() {
 }
 
 watch() {
-  local code
+  local code signalled_before
   say "alerts as a consumer sees them: deploy/kafka/console-consumer.sh --bootstrap-server $bootstrap --topic demo.alerts --from-beginning"
   say "starting tocsin watch${1:+ for $1 s}; Ctrl-C ends the demo"
   setsid "$bin/tocsin" watch "${options[@]}" --incidents "$work/incidents.yaml" --start "$load_start" ${1:+--for "${1}s" --expect-incidents} &

@@ -2,6 +2,7 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -154,6 +155,7 @@ void add_backtest(CLI::App& app, int& exit_code) {
   command->add_option("--alerts", arguments->alerts, "Write the alert log to this file, one JSON object a line");
   command->footer("Example:\n  tocsin backtest --rules rules/chat.yaml --events monday-0.jsonl.gz monday-1.jsonl.gz --alerts alerts.jsonl");
   command->callback([arguments, &exit_code] {
+    spdlog::set_level(spdlog::level::warn);  // what a service tells of its partitions is no news here
     const Status status = run_backtest(*arguments);
     exit_code = status.ok() ? kExitFine : report(status);
   });

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -16,6 +19,9 @@ int report(const Status& status) {
 namespace {
 
 int run(int argc, char** argv) {
+  // The log goes to stderr: stdout belongs to what a command answers.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("tocsin"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   CLI::App app("Tocsin watches telemetry events in Kafka and raises alerts, exactly once.", "tocsin");
   app.set_version_flag("--version", std::string("tocsin ") + TOCSIN_VERSION, "Print the version and exit");
   app.get_help_ptr()->description("Print this help and exit");

@@ -2,7 +2,6 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -90,8 +89,6 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"aggregate", "evaluate"}));
   command->footer("SIGTERM or Ctrl-C: commits what is open and ends; a second one ends at once.\nExample:\n  tocsin run --config tocsin.yaml");
   command->callback([arguments, &exit_code] {
-    spdlog::set_default_logger(spdlog::stderr_color_mt("tocsin"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     const Status status = run_service(*arguments);
     exit_code = status.ok() ? kExitFine : report(status);
   });

@@ -34,28 +34,22 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kPollEvery{100};
-constexpr milliseconds kStatusEvery{500};
+constexpr milliseconds kPollEvery{100}, kStatusEvery{500};
 constexpr seconds kStatusLineEvery{5};  // where it cannot be redrawn
 constexpr seconds kStatusValid{5};
 constexpr Duration kReadTimeout{5'000};
+constexpr Duration kStartTimeout{30'000};
 constexpr Duration kMatchAfterEnd{15'000};  // a window still holds an incident's events for a while after its end
 
-// Set by the signal handler.
-std::atomic<bool> g_stop = false;
+std::atomic<bool> g_stop = false;  // set by the signal handler
 
 struct Flags {
-  std::string config;
+  std::string config, incidents, start, length;
   std::vector<std::string> overrides;
-  std::string incidents;
-  std::string start;
-  std::string length;
   bool expect_incidents = false;
 };
 
-// "16:04:08.250" of an instant.
-std::string clock_text(int64_t unix_ms) { return format_rfc3339(unix_ms).substr(11, 12); }
-
+std::string clock_text(int64_t unix_ms) { return format_rfc3339(unix_ms).substr(11, 12); }  // "16:04:08.250"
 std::string seconds_text(Duration length) { return fmt::format("{:.1f} s", static_cast<double>(length.ms) / 1000); }
 
 // --- what is read ---
@@ -70,7 +64,13 @@ class TopicTail {
   // What is there already is left out.
   Status skip_to_end() {
     for (Position& position : partitions_) {
-      const auto bounds = reader_.bounds(position.partition);
+      auto bounds = reader_.bounds(position.partition);
+      // Right after a topic was made its leaders may not know of it yet.
+      for (const WallTime deadline = system_now() + kStartTimeout;
+           bounds.status().code() == StatusCode::kUnavailable && system_now() < deadline && !g_stop;) {
+        std::this_thread::sleep_for(kPollEvery);
+        bounds = reader_.bounds(position.partition);
+      }
       if (!bounds.ok()) return bounds.status();
       position.next = bounds->second;
     }
@@ -104,7 +104,6 @@ class TopicTail {
     log::PartitionReader::Visitor& visitor;
     int64_t& next;
   };
-
   log::PartitionReader& reader_;
   std::vector<Position> partitions_;
 };
@@ -130,9 +129,9 @@ struct AlertCollector final : log::PartitionReader::Visitor {
 class StatusBoard final : public log::PartitionReader::Visitor {
  public:
   Status record(const log::Record& record) override {
-    nlohmann::json json = nlohmann::json::parse(record.value, nullptr, false);
-    if (!json.is_object() || json.value("type", "") != "status") return {};  // other signals are not for this screen
-    processes_[json.value("instance", "")] = {std::move(json), SteadyClock::now()};
+    const nlohmann::json json = nlohmann::json::parse(record.value, nullptr, false);
+    if (!json.is_object() || text(json, "type") != "status") return {};  // other signals are not for this screen
+    processes_[text(json, "instance")] = {json, SteadyClock::now()};
     return {};
   }
 
@@ -143,11 +142,11 @@ class StatusBoard final : public log::PartitionReader::Visitor {
     for (const auto& [instance, process] : processes_) {
       if (SteadyClock::now() - process.seen > kStatusValid) continue;
       any = true;
-      rate += process.json.value("eventsPerSecond", int64_t{0});
-      lag += process.json.value("lag", int64_t{0});
-      groups += process.json.value("groups", int64_t{0});
-      alerts += process.json.value("alerts", int64_t{0});
-      const std::optional<int64_t> at = parse_rfc3339(process.json.value("evaluatedAt", ""));
+      rate += number(process.json, "eventsPerSecond");
+      lag += number(process.json, "lag");
+      groups += number(process.json, "groups");
+      alerts += number(process.json, "alerts");
+      const std::optional<int64_t> at = parse_rfc3339(text(process.json, "evaluatedAt"));
       if (at) evaluated = std::min(evaluated.value_or(*at), *at);
     }
     const std::string now = clock_text(system_now().ms);
@@ -161,6 +160,16 @@ class StatusBoard final : public log::PartitionReader::Visitor {
     nlohmann::json json;
     SteadyClock::time_point seen;
   };
+  // A member that is missing or of another type counts as none: the topic is open to others.
+  static std::string text(const nlohmann::json& json, const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+  }
+  static int64_t number(const nlohmann::json& json, const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_number() ? found->get<int64_t>() : 0;
+  }
+
   std::map<std::string, Process> processes_;
 };
 
@@ -168,14 +177,12 @@ class StatusBoard final : public log::PartitionReader::Visitor {
 
 struct Detection {
   std::string rule;
-  Duration delay;  // of the tick that fired
-  Duration seen;   // until it was read here, by the wall clock
+  Duration delay, seen;  // of the tick that fired; until it was read here, by the wall clock
 };
 
 struct Scheduled {
   loadgen::Incident incident;
-  EventTime begin;
-  EventTime end;
+  EventTime begin, end;
   std::optional<Detection> detected;
   int firings = 0;
   bool announced = false;
@@ -199,7 +206,6 @@ std::string label(const v1::AlertEvent& alert, const std::string& name) {
   const auto found = alert.labels().find(name);
   return found == alert.labels().end() ? "" : found->second;
 }
-
 EventTime starts_at(const v1::AlertEvent& alert) { return {parse_rfc3339(alert.starts_at()).value_or(0)}; }
 EventTime evaluated_at(const v1::AlertEvent& alert) { return {parse_rfc3339(alert.evaluated_at()).value_or(0)}; }
 
@@ -224,7 +230,6 @@ class IncidentBoard {
   }
 
   bool empty() const { return scheduled_.empty(); }
-
   // Takes note of an alert event. The incident that caused it, or null; of several, the one that began last.
   const Scheduled* add(const v1::AlertEvent& alert, WallTime now) {
     Scheduled* cause = nullptr;
@@ -237,9 +242,7 @@ class IncidentBoard {
       return nullptr;
     }
     ++cause->firings;
-    const Duration delay = evaluated_at(alert) - cause->begin;
-    const Duration seen{now.ms - cause->begin.ms};
-    if (!cause->detected) cause->detected = Detection{alert.rule(), delay, seen};
+    if (!cause->detected) cause->detected = Detection{alert.rule(), evaluated_at(alert) - cause->begin, {now.ms - cause->begin.ms}};
     return cause;
   }
 
@@ -302,12 +305,11 @@ class Screen {
     std::fflush(stdout);
   }
   void status(const std::string& text) {
-    const auto now = SteadyClock::now();
     if (terminal_) {
       status_ = text;
       fmt::print("\r\x1b[K{}", status_);
       std::fflush(stdout);
-    } else if (now >= next_) {
+    } else if (const auto now = SteadyClock::now(); now >= next_) {
       next_ = now + kStatusLineEvery;
       line(text);
     }
@@ -374,13 +376,12 @@ Result<Plans> read_plans(const Flags& flags) {
     plans.length = parse_duration(flags.length);
     if (!plans.length) return invalid_argument(fmt::format("--for {}: not a length of time; write it like 60s or 1h30m", flags.length));
   }
-  if (!flags.incidents.empty()) {
-    const Result<std::string> text = config::read_file(flags.incidents);
-    if (!text.ok()) return text.status();
-    Result<std::vector<loadgen::Incident>> incidents = loadgen::parse_incidents(*text, flags.incidents);
-    if (!incidents.ok()) return incidents.status();
-    plans.incidents = std::move(*incidents);
-  }
+  if (flags.incidents.empty()) return plans;
+  const Result<std::string> text = config::read_file(flags.incidents);
+  if (!text.ok()) return text.status();
+  Result<std::vector<loadgen::Incident>> incidents = loadgen::parse_incidents(*text, flags.incidents);
+  if (!incidents.ok()) return incidents.status();
+  plans.incidents = std::move(*incidents);
   return plans;
 }
 
@@ -415,7 +416,7 @@ Status follow(const Plans& plans, TopicTail& alerts, TopicTail& signals, Inciden
                   "\x1b[33m");
     }
     AlertCollector collected;
-    const Status read = alerts.poll(collected);
+    const Status read = alerts.poll(collected);  // what came before a failure counts
     show_alerts(std::move(collected.alerts), plans, board, screen);
     TOCSIN_RETURN_IF_ERROR(tolerate(read, screen));
     if (SteadyClock::now() >= next_status) {
@@ -434,6 +435,7 @@ Result<int> run_watch(const Flags& flags) {
   if (!config.ok()) return config.status();
   const Result<Plans> plans = read_plans(flags);
   if (!plans.ok()) return plans.status();
+  stop_on_signals();
   const config::TopicNames names(config->app);
   auto admin = kafka::KafkaAdmin::open({.user = config->kafka, .client_id = config->app + "-watch"});
   if (!admin.ok()) return admin.status();
@@ -450,14 +452,13 @@ Result<int> run_watch(const Flags& flags) {
   if (!plans->start) TOCSIN_RETURN_IF_ERROR(alerts.skip_to_end());
   TOCSIN_RETURN_IF_ERROR(signals.skip_to_end());
 
-  stop_on_signals();
   IncidentBoard board(plans->incidents, plans->start.value_or(EventTime{}));
   Screen screen;
   const Status followed = follow(*plans, alerts, signals, board, screen);
   screen.end();
   TOCSIN_RETURN_IF_ERROR(followed);
-  const bool judged = flags.expect_incidents || (plans->length && !g_stop);
   const bool as_expected = board.conclude(system_now(), flags.expect_incidents);
+  const bool judged = flags.expect_incidents || (plans->length && !g_stop);
   return judged && !as_expected ? kExitNo : kExitFine;
 }
 
@@ -485,7 +486,6 @@ void add_watch(CLI::App& app, int& exit_code) {
       "An incident caused an alert that began between its start and 15 s after its end, if the label `incident` of the alert (errors,\n"
       "latency or silence) is its kind, and the labels `domain` and, where both have one, `region` are its own.\n"
       "DELAY is from the incident's start to the tick that fired; SEEN until the alert was read here.\n"
-      "\n"
       "With --for, the exit code is 0 if every incident that was over by then was detected and nothing else fired, else 1.\n"
       "\n"
       "Example:\n"

@@ -188,7 +188,7 @@ Status KafkaConsumer::settle_range(int32_t source, int64_t low, int64_t high) {
   const int64_t from = position(source);
   if (from > high) {
     return data_loss(fmt::format("{}/{}: the position {} lies beyond the end of the log, {}: the topic was made anew or lost records; "
-                                 "accept the new log with `tocsin topics --accept-offsets`",
+                                 "bring the topic back, or start over with another `app` name",
                                  at(source).topic, at(source).partition, from, high));
   }
   slot(source).out_of_range = false;

@@ -95,7 +95,7 @@ std::string_view next_step(rd_kafka_resp_err_t code) {
       return "check that the brokers run and bootstrap.servers names them";
     case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
-      return "the topic was made anew or lost records; accept that with `tocsin topics --accept-offsets`";
+      return "the topic was made anew or lost records: bring it back, or start over with another `app` name";
     default:
       return {};
   }

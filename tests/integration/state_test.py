@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import BIN, Broker, Failure, Service, backtest, compare_logs, up_to
+from harness import BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, up_to
 
 RULES = """groups:
   - name: state
@@ -20,6 +20,9 @@ RULES = """groups:
     rules:
       - alert: Errors
         expr: error_rate[5m] > 60% and count[5m] >= 12
+        by: [domain, region, operation]
+      - alert: Slow
+        expr: p99[5m] > 400ms and count[5m] >= 12
         by: [domain, region, operation]
       - alert: DomainErrors
         expr: error_rate[10s] > 6%
@@ -94,7 +97,7 @@ def run(work):
         whole.write_bytes(a.read_bytes() + b.read_bytes())
         joined.append(whole)
     expected = up_to(backtest(rules, joined, work / "expected.jsonl", service.config), tick)
-    differences = compare_logs(expected, actual)
+    differences = compare_logs(expected, actual, quantile_rules(rules))
     print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
     if not expected or differences:
         raise Failure("\n".join(differences[:3]) or "the load raised no alerts: nothing was shown")

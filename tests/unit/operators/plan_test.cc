@@ -78,18 +78,20 @@ TEST(Plan, OnlyViewsWithLatencyAggregatesReadLatencies) {
   EXPECT_TRUE(plan->views[0].thresholds.empty());
 }
 
-TEST(Plan, ThePaneDividesIntervalStepAndOffset) {
+TEST(Plan, ThePaneDividesIntervalsAndSteps) {
   const auto plan = plan_of(rules_text({{"expr: 'count[10m] > 1'", "interval: 3s"},
-                                        {"expr: 'count{domain=\"chat\"}[10m] offset 1500ms > 1'", "interval: 3s"}}));
+                                        {"expr: 'count{domain=\"chat\"}[10m] > 1'", "interval: 1500ms"},
+                                        {"expr: 'count{domain=\"api\"}[10m] > 1 and count{domain=\"api\"}[10s] > 1'", "interval: 3s"}}));
   EXPECT_EQ(plan->views[0].pane.ms, 1000);
   EXPECT_EQ(plan->views[1].pane.ms, 500);
-  EXPECT_EQ(plan->pane.ms, 500);
+  EXPECT_EQ(plan->views[2].pane.ms, 250);
+  EXPECT_EQ(plan->pane.ms, 250);
 }
 
 TEST(Plan, EachLevelDividesTheNextAndThePaneIsTheFirst) {
   const auto plan = plan_of(rules_text({{"expr: 'error_rate[30d] > 1% and error_rate[5m] > 1%'", "interval: 1s"},
                                         {"expr: 'count{domain=\"a\"}[1h] > 1'", "interval: 750ms"},
-                                        {"expr: 'count{domain=\"b\"}[6h] offset 250ms > 1'"},
+                                        {"expr: 'count{domain=\"b\"}[6h] > 1'"},
                                         {"expr: 'count{domain=\"c\"}[20m] > 1'", "interval: 3s"}}));
   for (const View& view : plan->views) {
     ASSERT_FALSE(view.levels.empty());
@@ -112,11 +114,11 @@ TEST(Plan, EachLevelDividesTheNextAndThePaneIsTheFirst) {
 TEST(Plan, RetentionIsAtLeastTheLongestWindowOfExpr) {
   const auto plan = plan_of(rules_text({{"expr: 'count[10s] > 1'"},
                                         {"expr: 'count[10s] > 1'", "group_retention: 5m"},
-                                        {"expr: 'count[5m] offset 1m > 1'", "group_retention: 1s"},
+                                        {"expr: 'count[5m] > 1'", "group_retention: 1s"},
                                         {"expr: 'count[10s] > 1'", "resolve: 'count[1h] < 1'", "group_retention: 1s"}}));
   EXPECT_EQ(plan->rules[0].retention.ms, kDay);
   EXPECT_EQ(plan->rules[1].retention.ms, 300'000);
-  EXPECT_EQ(plan->rules[2].retention.ms, 300'000 + 1000 + 60'000);
+  EXPECT_EQ(plan->rules[2].retention.ms, 300'000 + 1000);
   EXPECT_EQ(plan->rules[3].retention.ms, 10'000 + 250);
 }
 

@@ -1,0 +1,113 @@
+// The wall clock's part in event time: events from the future, and partitions that stand idle (SPEC 1, 2).
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/runtime/engine_fixture.h"
+
+namespace tocsin {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr const char* kRules = R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - alert: Busy
+    expr: count[5s] > 2
+)";
+
+EngineOptions with_wall_clock(int32_t inputs = 1) {
+  EngineOptions options;
+  options.inputs = inputs;
+  options.max_future_skew = Duration{60'000};
+  options.idle_timeout = Duration{1'000};
+  return options;
+}
+
+TEST(FutureEvents, GoToTheDeadLettersAndDoNotMoveTheWatermark) {
+  EngineOptions options = with_wall_clock();
+  options.idle_timeout.reset();
+  Engine engine(plan_of(kRules), options);
+  engine.feed(0, event_at(0));
+  engine.feed(0, event_at(400'000));
+  engine.drain();
+  EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs - 500});
+  const std::vector<log::LogEntry> letters = engine.log.entries({"dead-letters", 0});
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(*letters[0].value, event_at(400'000));
+  const auto reason = std::find_if(letters[0].headers.begin(), letters[0].headers.end(), [](const auto& h) { return h.name == "tocsin.reason"; });
+  ASSERT_NE(reason, letters[0].headers.end());
+  EXPECT_THAT(reason->value, testing::HasSubstr("ahead of the wall clock"));
+  EXPECT_EQ(engine.aggregate->events().events, 1U);
+}
+
+TEST(FutureEvents, WithinTheAllowedSkewCount) {
+  EngineOptions options = with_wall_clock();
+  options.idle_timeout.reset();
+  Engine engine(plan_of(kRules), options);
+  engine.feed(0, event_at(60'000));
+  engine.drain();
+  EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs + 59'500});
+  EXPECT_THAT(engine.log.entries({"dead-letters", 0}), IsEmpty());
+}
+
+TEST(FutureEvents, AreFineWithoutAWallClock) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, event_at(400'000));
+  engine.drain();
+  EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs + 399'500});
+}
+
+TEST(IdlePartitions, LetAlertsResolveThoughTrafficHasStopped) {
+  Engine engine(plan_of(kRules), with_wall_clock());
+  for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
+  engine.run(100);  // ten seconds
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(2));
+  EXPECT_EQ(alerts[0].evaluated_at(), format_rfc3339(kBaseMs + 1'000));
+  EXPECT_EQ(alerts[1].state(), "resolved");
+  EXPECT_EQ(alerts[1].evaluated_at(), format_rfc3339(kBaseMs + 6'000));
+}
+
+TEST(IdlePartitions, HoldTimeBackIfTheTimeoutIsNever) {
+  EngineOptions options = with_wall_clock();
+  options.idle_timeout.reset();
+  Engine engine(plan_of(kRules), options);
+  for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
+  engine.run(100);
+  EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs - 200});
+  EXPECT_THAT(engine.alerts(), IsEmpty());
+}
+
+TEST(IdlePartitions, ThatNeverHadAnEventHoldNobodyBack) {
+  Engine engine(plan_of(kRules), with_wall_clock(2));
+  for (int64_t ms = 0; ms < 10'000; ms += 100) {
+    engine.feed(0, event_at(ms));
+    engine.run(1);
+  }
+  ASSERT_TRUE(engine.evaluate->evaluated());
+  EXPECT_GE(*engine.evaluate->evaluated(), EventTime{kBaseMs + 8'000});
+  EXPECT_THAT(engine.alerts(), SizeIs(1));
+}
+
+TEST(IdlePartitions, KeepTheirWatermarkAcrossACrash) {
+  Engine engine(plan_of(kRules), with_wall_clock());
+  for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
+  engine.run(100);
+  const std::optional<EventTime> before = engine.evaluate->watermark();
+  engine.crash(true);
+  engine.start();
+  engine.feed(0, event_at(4'000));  // late by the watermark of the idle time
+  engine.run(1);
+  EXPECT_GE(engine.evaluate->watermark(), before);
+  EXPECT_EQ(engine.aggregate->events().late, 1U);
+  engine.run(100);
+  EXPECT_THAT(engine.alerts(), SizeIs(2));
+}
+
+}  // namespace
+}  // namespace tocsin

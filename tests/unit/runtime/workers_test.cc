@@ -1,0 +1,209 @@
+// Both workers end to end on a handful of events: alerts, dead letters, and what a restart reads.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/runtime/engine_fixture.h"
+
+namespace tocsin {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+constexpr const char* kRules = R"(
+groups:
+- name: chat
+  interval: 1s
+  rules:
+  - alert: ChatErrors
+    expr: error_rate{domain="chat"}[5s] > 50%
+    by: [region]
+    severity: ERROR
+    labels: {team: chat}
+    annotations: {summary: "{{ $labels.region }} at {{ $value }}"}
+)";
+
+std::string failure(int64_t at_ms) { return event_at(at_ms, R"(,"region":"eu","success":false,"latency_ms":20)"); }
+std::string success(int64_t at_ms) { return event_at(at_ms, R"(,"region":"eu","latency_ms":20)"); }
+
+std::string at(int64_t ms) { return format_rfc3339(kBaseMs + ms); }
+
+TEST(Workers, AnErrorBurstFiresAndResolves) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));
+  for (const int64_t ms : {3'100, 3'200, 3'300, 3'400, 20'000}) engine.feed(0, success(ms));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(2));
+  EXPECT_EQ(alerts[0].state(), "firing");
+  EXPECT_EQ(alerts[0].evaluated_at(), at(1'000));
+  EXPECT_EQ(alerts[0].value(), 1);
+  EXPECT_EQ(alerts[0].severity(), "ERROR");
+  EXPECT_EQ(alerts[0].group(), "chat");
+  EXPECT_EQ(alerts[0].labels().at("team"), "chat");
+  EXPECT_EQ(alerts[0].labels().at("region"), "eu");
+  EXPECT_EQ(alerts[0].annotations().at("summary"), "eu at 1");
+  EXPECT_EQ(alerts[0].evidence().count(), 1U);
+  EXPECT_EQ(alerts[0].evidence().window_start(), at(-4'000));
+  EXPECT_EQ(alerts[0].evidence().window_end(), at(1'000));
+  EXPECT_EQ(alerts[1].state(), "resolved");
+  EXPECT_EQ(alerts[1].starts_at(), at(1'000));
+  EXPECT_EQ(alerts[1].ends_at(), at(4'000));
+  EXPECT_EQ(alerts[1].id(), alerts[0].id());
+  EXPECT_EQ(alerts[1].evidence().errors(), 3U);
+  EXPECT_EQ(alerts[1].evidence().count(), 7U);
+}
+
+TEST(Workers, AlertRecordsCarryTheirKeyAndCloudEventsHeaders) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, failure(100));
+  engine.feed(0, success(20'000));
+  engine.drain();
+  const std::vector<log::LogEntry> entries = engine.log.entries({"alerts", 0});
+  ASSERT_FALSE(entries.empty());
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  EXPECT_EQ(entries[0].key, alerts[0].fingerprint());
+  std::map<std::string, std::string> headers;
+  for (const log::Header& header : entries[0].headers) headers[header.name] = header.value;
+  EXPECT_EQ(headers["ce_specversion"], "1.0");
+  EXPECT_EQ(headers["ce_id"], alerts[0].fingerprint() + "-1");
+  EXPECT_EQ(headers["ce_type"], "tocsin.alert.firing");
+  EXPECT_EQ(headers["ce_time"], alerts[0].evaluated_at());
+  EXPECT_EQ(headers["ce_source"], "tocsin/test");
+}
+
+TEST(Workers, ALateEventCountsFromTheFirstTickAfterItsPartitionsWatermark) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, success(1'000));
+  engine.feed(0, success(3'600));  // watermark 3.1 s: what comes now takes part from tick 4 s on
+  engine.feed(0, failure(500));
+  engine.feed(0, failure(600));
+  engine.feed(0, failure(700));
+  engine.feed(0, success(20'000));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts[0].evaluated_at(), at(4'000));
+  EXPECT_EQ(alerts[0].evidence().count(), 5U);
+  EXPECT_EQ(engine.aggregate->events().late, 3U);
+}
+
+TEST(Workers, AnEventLaterThanAllowedCountsNowhere) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, success(30'000));
+  engine.feed(0, failure(9'000));  // 20.5 s behind the watermark
+  engine.feed(0, failure(9'499));
+  engine.feed(0, success(60'000));
+  engine.drain();
+  EXPECT_EQ(engine.aggregate->events().dropped_late, 2U);
+  EXPECT_THAT(engine.alerts(), testing::IsEmpty());
+}
+
+std::vector<std::pair<std::string, std::string>> headers_of(const log::LogEntry& entry) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const log::Header& header : entry.headers) headers.emplace_back(header.name, header.value);
+  return headers;
+}
+
+TEST(Workers, DeadLettersCarryTheirOriginAndReason) {
+  EngineOptions options;
+  options.inputs = 2;
+  Engine engine(plan_of(kRules), options);
+  const std::string bad_event = event_at(200, R"(,"latency_ms":-1)");
+  engine.feed(1, success(100));
+  engine.feed(1, "[" + success(150) + "," + bad_event + "]");
+  engine.feed(1, "{not json");
+  engine.drain();
+  const std::vector<log::LogEntry> letters = engine.log.entries({"dead-letters", 0});
+  ASSERT_THAT(letters, SizeIs(2));
+  EXPECT_EQ(*letters[0].value, bad_event);
+  using testing::_;
+  using testing::Pair;
+  EXPECT_THAT(headers_of(letters[0]), ElementsAre(Pair("tocsin.topic", "in"), Pair("tocsin.partition", "1"), Pair("tocsin.offset", "1"),
+                                                  Pair("tocsin.index", "1"), Pair("tocsin.reason", testing::HasSubstr("latency"))));
+  EXPECT_EQ(*letters[1].value, "{not json");
+  EXPECT_THAT(headers_of(letters[1]), ElementsAre(Pair("tocsin.topic", "in"), Pair("tocsin.partition", "1"), Pair("tocsin.offset", "2"),
+                                                  Pair("tocsin.index", "0"), Pair("tocsin.reason", _)));
+  EXPECT_EQ(engine.aggregate->events().events, 2U);
+}
+
+TEST(Workers, ADeadLetterIsCutToItsLargestSize) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, "{" + std::string(950'000, 'x'));
+  engine.drain();
+  const std::vector<log::LogEntry> letters = engine.log.entries({"dead-letters", 0});
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(letters[0].value->size(), 900'000U);
+  EXPECT_THAT(headers_of(letters[0]), testing::Contains(testing::Pair("tocsin.truncated", "true")));
+}
+
+// --- What a restart reads
+
+TEST(Restart, AStoreThatHasEverythingReadsNothingOfTheChangelog) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
+  engine.drain();
+  engine.crash();
+  engine.start();
+  engine.run(1);
+  EXPECT_EQ(engine.evaluate->counters().restores, 1U);
+  EXPECT_EQ(engine.evaluate->counters().changelog_records_read, 0);
+}
+
+TEST(Restart, AStoreBehindTheChangelogReadsWhatItLacks) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
+  engine.drain();
+  const size_t before = engine.log.entries({"changelog", 0}).size();
+  engine.feed(0, failure(12'000));
+  engine.run(1);  // the transaction is committed, but the store gets it only in the next round
+  const size_t after = engine.log.entries({"changelog", 0}).size();
+  ASSERT_GT(after, before);
+  engine.crash();
+  engine.start();
+  engine.run(1);
+  EXPECT_EQ(engine.evaluate->counters().changelog_records_read, static_cast<int64_t>(after - before));
+}
+
+TEST(Restart, AnEmptyStoreReadsTheWholeChangelog) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
+  engine.drain();
+  const size_t all = engine.log.entries({"changelog", 0}).size();
+  engine.crash(true);
+  engine.start();
+  engine.run(1);
+  EXPECT_EQ(engine.evaluate->counters().changelog_records_read, static_cast<int64_t>(all));
+  EXPECT_EQ(engine.evaluate->evaluated(), EventTime{kBaseMs + 8'500});
+}
+
+TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
+  engine.drain();
+  engine.crash(true);
+  engine.log.truncate({"changelog", 0}, engine.reader->bounds({"changelog", 0})->second);
+  engine.start();
+  const Status status = engine.step();
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), testing::HasSubstr("stands at partials offset nothing"));
+}
+
+TEST(Restart, AnOlderCopyOfTheStateIsRefusedIfItsChangelogIsGone) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, failure(100));
+  engine.feed(0, failure(2'300));
+  engine.drain();
+  const int64_t end = engine.reader->bounds({"changelog", 0})->second;
+  engine.feed(0, failure(12'000));
+  engine.run(1);
+  ASSERT_GT(engine.reader->bounds({"changelog", 0})->second, end);
+  engine.crash();
+  engine.log.truncate({"changelog", 0}, engine.reader->bounds({"changelog", 0})->second);
+  engine.start();
+  EXPECT_EQ(engine.step().code(), StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace tocsin
