@@ -236,7 +236,7 @@ TEST(Unsupported, PartsOfExpressionsAreRefusedByName) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"distinct(actor_id)[5m] > 5", "'distinct'"},
       {"last(temp)[5m] > 5", "'last'"},
-      {"absent[5m] == 1", "'absent'"},
+      {"absent(queue_depth)[5m] == 1", "'absent' over the metric 'queue_depth'"},
       {"avg(temp)[5m] > 5", "'avg' over the metric 'temp'"},
       {"count(temp)[5m] > 5", "'count' over the metric 'temp'"},
       {"share(value > 5)[5m] > 5%", "'value' in a predicate"},
