@@ -63,9 +63,9 @@ def restored(log):
 def run(work):
     rules = work / "rules.yaml"
     rules.write_text(RULES)
-    seconds = 110
+    seconds = 210
     first = make_load(work, "first", "2026-03-01T00:00:00Z", seconds)
-    second = make_load(work, "second", "2026-03-01T00:01:50Z", 5)
+    second = make_load(work, "second", "2026-03-01T00:03:30Z", 5)
     with Broker() as broker:
         service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4,
                           extra="memory: 64MiB")
