@@ -1,5 +1,6 @@
 """Drives the real thing: a Kafka broker of its own, the `tocsin` binary, and files of events. Standard library only."""
 
+import atexit
 import gzip
 import json
 import os
@@ -86,6 +87,7 @@ class Service:
         self.log_path = self.directory / "tocsin.log"
         self.process = None
         self.starts = 0
+        atexit.register(lambda: self.alive() and self.kill())  # also if the test failed half way
         shutil.copy(rules, self.directory / "rules.yaml")
         self.config.write_text(
             f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
