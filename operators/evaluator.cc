@@ -177,6 +177,7 @@ Status Evaluator::process(EventTime tick) {
   TOCSIN_RETURN_IF_ERROR(move_windows(tick));
   resolve_orphans(tick);
   run_timers(tick);
+  TOCSIN_RETURN_IF_ERROR(failure_);  // expiring groups read the store, too
   TOCSIN_RETURN_IF_ERROR(evaluate_dirty(tick));
   return panes_.expire(tick);
 }

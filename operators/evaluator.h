@@ -124,6 +124,8 @@ class Evaluator {
   Instance load_instance(const RuleState& state, uint64_t group, EventTime tick);
   void store_instance(const RuleState& state, uint64_t group, const Instance& instance, const v1::AlertEvent* last_event);
 
+  void keep_last_event(const std::string& key, v1::InstanceRow& row);
+
   // Loading.
   Status restore_groups();
   Status restore_last_events();

@@ -116,7 +116,13 @@ Instance Evaluator::load_instance(const RuleState& state, uint64_t group, EventT
     return instance;
   }
   v1::InstanceRow row;
-  if (!stored->has_value() || !row.ParseFromString(**stored) || !row.has_last_event_at_ms()) return instance;
+  if (!stored->has_value()) return instance;
+  if (!row.ParseFromString(**stored)) {
+    // Going on would begin the fingerprint's sequence anew.
+    failure_ = data_loss("the state store holds an alert instance that cannot be read");
+    return instance;
+  }
+  if (!row.has_last_event_at_ms()) return instance;
   const Duration memory = std::max(kMemory, state.timing.cooldown * 2);
   if (tick - EventTime{row.last_event_at_ms()} > memory) return instance;
   instance.sequence = row.sequence();
@@ -148,12 +154,24 @@ void Evaluator::store_instance(const RuleState& state, uint64_t group, const Ins
   if (instance.phase == Phase::kFiring) {
     if (last_event != nullptr) {
       *row.mutable_last_event() = *last_event;
-    } else if (const auto stored = overlay_.get(key); stored.ok() && stored->has_value()) {
-      v1::InstanceRow previous;
-      if (previous.ParseFromString(**stored)) *row.mutable_last_event() = previous.last_event();
+    } else {
+      keep_last_event(key, row);
     }
   }
   overlay_.put(key, row.SerializeAsString());
+}
+
+// The alert event that began the episode stays with the instance: a rule that is gone is resolved from it.
+void Evaluator::keep_last_event(const std::string& key, v1::InstanceRow& row) {
+  const Result<std::optional<std::string>> stored = overlay_.get(key);
+  v1::InstanceRow previous;
+  if (!stored.ok()) {
+    failure_ = stored.status();
+  } else if (!stored->has_value() || !previous.ParseFromString(**stored)) {
+    failure_ = data_loss("the state store has lost or damaged the row of a firing alert instance");
+  } else {
+    *row.mutable_last_event() = previous.last_event();
+  }
 }
 
 void Evaluator::resolve_orphans(EventTime tick) {
