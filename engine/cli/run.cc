@@ -14,6 +14,7 @@
 #include "engine/cli/command.h"
 #include "engine/config/config.h"
 #include "engine/config/files.h"
+#include "engine/runtime/kafka_cluster.h"
 #include "engine/runtime/pipeline.h"
 #include "engine/runtime/supervisor.h"
 
@@ -74,7 +75,8 @@ Status run_service(const Arguments& arguments) {
   options.aggregate = std::find(arguments.roles.begin(), arguments.roles.end(), "aggregate") != arguments.roles.end();
   options.evaluate = std::find(arguments.roles.begin(), arguments.roles.end(), "evaluate") != arguments.roles.end();
   const SignalWatcher signals;
-  return supervise(options, *plan, signals.token());
+  const std::unique_ptr<Cluster> cluster = open_kafka_cluster(*config);
+  return supervise(options, *plan, *cluster, signals.token());
 }
 
 }  // namespace

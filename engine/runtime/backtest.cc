@@ -66,7 +66,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.until = options.until;
   evaluate.commit_interval = {10};
   self->evaluate_ =
-      std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->store_, *self->reader_, *self->evaluate_committer_, self->recorder_, system_now);
+      std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_, self->recorder_, system_now);
   log::MemoryConsumerOptions consumer;
   consumer.group = kGroup;
   consumer.topics = {kPartials};

@@ -54,6 +54,7 @@ class Backtest {
 
   std::unique_ptr<log::MemoryLog> log_;
   state::MemoryStore store_;
+  StoreLeases leases_{store_};
   InlineExecutor executor_;
   FlightRecorder recorder_;
   std::unique_ptr<log::PartitionReader> reader_;

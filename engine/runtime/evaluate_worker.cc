@@ -10,11 +10,11 @@
 
 namespace tocsin {
 
-EvaluateWorker::EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, state::Store& store, log::PartitionReader& reader,
+EvaluateWorker::EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, StoreLeases& leases, log::PartitionReader& reader,
                                Committer& committer, FlightRecorder& recorder, Clock clock)
     : options_(std::move(options)),
       plan_(std::move(plan)),
-      store_(store),
+      leases_(leases),
       reader_(reader),
       committer_(committer),
       recorder_(recorder),
@@ -39,7 +39,7 @@ Status EvaluateWorker::step(Duration timeout) {
   if (commit_due() && !committer_.busy()) TOCSIN_RETURN_IF_ERROR(commit());
   if (clock_() - last_store_flush_ >= options_.flush_interval) {
     last_store_flush_ = clock_();
-    return store_.flush();
+    return leases_.store().flush();
   }
   return {};
 }
@@ -99,7 +99,7 @@ Status EvaluateWorker::commit() {
       if (record.value) out.value = std::string(*record.value);
     }
     transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], position, ""});
-    in_flight_.push_back({source, batch});
+    in_flight_.push_back({source, task.lease, batch});
     task.consumed = false;
   }
   if (in_flight_.empty()) return {};
@@ -122,7 +122,9 @@ Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
     state::WriteBatch batch = *done.batch;
     batch.put(changelog_position_key(static_cast<uint32_t>(partition)),
               encode_changelog_position({changelog_end(receipt, partition), clock_()}));
-    TOCSIN_RETURN_IF_ERROR(store_.write(batch));
+    const Result<bool> written = done.lease.write(batch);
+    if (!written.ok()) return written.status();
+    if (!*written) continue;  // another worker has the partition, and these rows from the changelog
     if (const auto task = tasks_.find(done.source); task != tasks_.end()) task->second.evaluator->release();
   }
   recorder_.enter(FlightRecorder::Phase::kRunning);
@@ -144,12 +146,14 @@ Status EvaluateWorker::settle(bool wait) {
 
 Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& assignment) {
   const int32_t partition = partition_of(assignment.source);
-  const Result<RestoreReport> report = catch_up({options_.changelog_topic, partition}, reader_, store_, clock_(), options_.tombstones_kept);
+  const StoreLease lease = leases_.take(partition);
+  const Result<RestoreReport> report =
+      catch_up({options_.changelog_topic, partition}, reader_, leases_.store(), lease, clock_(), options_.tombstones_kept);
   if (!report.ok()) return report.status();
   ++counters_.restores;
   counters_.changelog_records_read += report->records_read;
   EvaluatorOptions options{static_cast<uint32_t>(partition), options_.partials_partitions, options_.until};
-  auto evaluator = std::make_unique<Evaluator>(plan_, store_, options);
+  auto evaluator = std::make_unique<Evaluator>(plan_, leases_.store(), options);
   TOCSIN_RETURN_IF_ERROR(evaluator->restore());
   const std::optional<int64_t> committed = assignment.committed ? std::optional(assignment.committed->offset) : std::nullopt;
   if (evaluator->next_offset() != committed) {
@@ -163,7 +167,9 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
                report->records_read, report->changelog_end - report->changelog_begin, report->rebuilt ? " (rebuilt from nothing)" : "",
                evaluator->group_count(), evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
   const std::optional<int64_t> rewind = evaluator->rewind_offset();
-  tasks_[assignment.source].evaluator = std::move(evaluator);
+  Task& task = tasks_[assignment.source];
+  task.lease = lease;
+  task.evaluator = std::move(evaluator);
   return rewind;
 }
 

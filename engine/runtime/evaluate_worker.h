@@ -9,7 +9,8 @@
 //
 // Thread:     one; the transaction runs on the committer's executor meanwhile.
 // Invariants: (1) the store is written after the commit, with the changelog position in the same batch: it is never ahead of the log;
-//             (2) the position row equals the group's committed offset, or the partition is refused.
+//             (2) a partition that has moved on is not written any more (store_lease.h);
+//             (3) the position row equals the group's committed offset, or the partition is refused.
 // Failure:    kAborted and kUnavailable of a transaction are healed here (state is read again); everything else ends the worker.
 
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include "engine/runtime/alert_records.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/store_lease.h"
 #include "operators/evaluator.h"
 #include "operators/plan.h"
 
@@ -51,7 +53,7 @@ struct EvaluateCounters {
 
 class EvaluateWorker final : public log::ConsumerListener {
  public:
-  EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, state::Store& store, log::PartitionReader& reader,
+  EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, StoreLeases& leases, log::PartitionReader& reader,
                  Committer& committer, FlightRecorder& recorder, Clock clock);
   ~EvaluateWorker() override;
 
@@ -79,6 +81,7 @@ class EvaluateWorker final : public log::ConsumerListener {
 
  private:
   struct Task {
+    StoreLease lease;
     std::unique_ptr<Evaluator> evaluator;
     bool consumed = false;  // records since the last commit
     bool more = false;      // ticks left over by the transaction's bound
@@ -86,6 +89,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   // What a transaction in flight will leave to be done.
   struct InFlight {
     int32_t source;
+    StoreLease lease;
     std::shared_ptr<const state::WriteBatch> batch;
   };
 
@@ -102,7 +106,7 @@ class EvaluateWorker final : public log::ConsumerListener {
 
   EvaluateOptions options_;
   std::shared_ptr<const Plan> plan_;
-  state::Store& store_;
+  StoreLeases& leases_;
   log::PartitionReader& reader_;
   Committer& committer_;
   FlightRecorder& recorder_;

@@ -19,10 +19,17 @@ std::optional<ChangelogPosition> decode_changelog_position(std::string_view valu
   return position;
 }
 
+Status write_under(const StoreLease& lease, const state::WriteBatch& batch) {
+  const Result<bool> written = lease.write(batch);
+  if (!written.ok()) return written.status();
+  if (!*written) return unavailable(fmt::format("partition {} has moved to another worker of this process", lease.partition()));
+  return {};
+}
+
 // Writes changelog records to the store in batches, each with the position after it.
 class ChangelogWriter : public log::PartitionReader::Visitor {
  public:
-  ChangelogWriter(state::Store& store, uint32_t partition, WallTime now) : store_(store), partition_(partition), now_(now) {}
+  ChangelogWriter(const StoreLease& lease, WallTime now) : lease_(lease), now_(now) {}
 
   Status record(const log::Record& record) override {
     Result<state::WriteBatch::Operation> operation =
@@ -35,8 +42,8 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
   }
 
   Status write(int64_t position) {
-    batch_.put(changelog_position_key(partition_), encode_changelog_position({position, now_}));
-    TOCSIN_RETURN_IF_ERROR(store_.write(batch_));
+    batch_.put(changelog_position_key(static_cast<uint32_t>(lease_.partition())), encode_changelog_position({position, now_}));
+    TOCSIN_RETURN_IF_ERROR(write_under(lease_, batch_));
     batch_.operations.clear();
     bytes_ = 0;
     return {};
@@ -45,19 +52,18 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
   int64_t records() const { return records_; }
 
  private:
-  state::Store& store_;
-  uint32_t partition_;
+  const StoreLease& lease_;
   WallTime now_;
   state::WriteBatch batch_;
   size_t bytes_ = 0;
   int64_t records_ = 0;
 };
 
-Status empty_partition(state::Store& store, uint32_t partition) {
+Status empty_partition(const StoreLease& lease) {
   state::WriteBatch batch;
-  const std::string from = state::KeyWriter().u32(partition).take();
+  const std::string from = state::KeyWriter().u32(static_cast<uint32_t>(lease.partition())).take();
   batch.remove_range(from, state::prefix_end(from));
-  return store.write(batch);
+  return write_under(lease, batch);
 }
 
 }  // namespace
@@ -68,8 +74,8 @@ std::string encode_changelog_position(const ChangelogPosition& position) {
   return state::KeyWriter().i64(position.offset).i64(position.written_at.ms).take();
 }
 
-Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, state::Store& store, WallTime now,
-                               Duration tombstones_kept) {
+Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, const state::Store& store,
+                               const StoreLease& lease, WallTime now, Duration tombstones_kept) {
   const auto partition = static_cast<uint32_t>(changelog.partition);
   const auto bounds = reader.bounds(changelog);
   if (!bounds.ok()) return bounds.status();
@@ -84,9 +90,9 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
     from = position->offset;
   } else {
     report.rebuilt = true;
-    TOCSIN_RETURN_IF_ERROR(empty_partition(store, partition));
+    TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
   }
-  ChangelogWriter writer(store, partition, now);
+  ChangelogWriter writer(lease, now);
   if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));
   TOCSIN_RETURN_IF_ERROR(writer.write(report.changelog_end));
   report.records_read = writer.records();

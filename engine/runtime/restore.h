@@ -7,7 +7,7 @@
 // or whose place in the changelog is gone, is emptied and filled from the beginning.
 //
 // Thread:  any; blocks while it reads.
-// Failure: of reader and store, passed on.
+// Failure: of reader and store, passed on; kUnavailable if another worker of the process has taken the partition meanwhile.
 
 #include <cstdint>
 #include <string>
@@ -15,6 +15,7 @@
 #include "engine/base/status.h"
 #include "engine/base/time.h"
 #include "engine/log/log.h"
+#include "engine/runtime/store_lease.h"
 #include "state/store.h"
 
 namespace tocsin {
@@ -36,7 +37,7 @@ struct RestoreReport {
 };
 
 // `tombstones_kept`: delete.retention.ms of the changelog topic.
-Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, state::Store& store, WallTime now,
-                               Duration tombstones_kept);
+Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, const state::Store& store,
+                               const StoreLease& lease, WallTime now, Duration tombstones_kept);
 
 }  // namespace tocsin

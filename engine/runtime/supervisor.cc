@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "engine/config/topics.h"
-#include "engine/kafka/kafka.h"
-#include "engine/kafka/plain_producer.h"
 #include "engine/runtime/flight_recorder.h"
 #include "engine/runtime/pipeline.h"
+#include "engine/runtime/status_report.h"
+#include "engine/runtime/store_lease.h"
 #include "state/rocksdb/rocksdb_store.h"
 
 namespace tocsin {
@@ -89,6 +89,7 @@ struct Environment {
   const config::Config& config;
   config::TopicNames topics;
   std::shared_ptr<const Plan> plan;
+  Cluster& cluster;
   uint32_t partials_partitions;
   size_t queue_bytes;  // of each consumer
 };
@@ -97,29 +98,7 @@ std::string member_name(const config::Config& config, std::string_view role, int
   return fmt::format("{}-{}-{:03}", config.instance, role, index);
 }
 
-kafka::ConsumerOptions consumer_options(const Environment& environment, std::string_view role, const std::string& member) {
-  kafka::ConsumerOptions options;
-  options.user = environment.config.kafka;
-  options.client_id = member;
-  options.group = fmt::format("{}-{}", environment.config.app, role);
-  options.member = member;
-  options.queue_bytes = static_cast<int64_t>(environment.queue_bytes);
-  options.clock = system_now;
-  return options;
-}
-
-kafka::ProducerOptions producer_options(const Environment& environment, const std::string& member, std::vector<std::string> topics,
-                                        const std::stop_token& stop) {
-  kafka::ProducerOptions options;
-  options.user = environment.config.kafka;
-  options.client_id = member;
-  options.transactional_id = fmt::format("{}-{}", environment.config.app, member);
-  options.topics = std::move(topics);
-  options.stop = stop;
-  return options;
-}
-
-// Opens something that needs the broker, for as long as it takes.
+// Opens something that needs the cluster, for as long as it takes.
 template <typename Open>
 auto open_patiently(const std::string& what, const std::stop_token& stop, const Open& open) -> decltype(open()) {
   while (true) {
@@ -133,9 +112,7 @@ auto open_patiently(const std::string& what, const std::stop_token& stop, const 
 Status run_aggregate(const Environment& environment, int index, FlightRecorder recorder, WorkerStatus& status, const std::stop_token& stop) {
   const config::Config& config = environment.config;
   const std::string member = member_name(config, "aggregate", index);
-  auto producer = open_patiently(member, stop, [&] {
-    return kafka::open_producer(producer_options(environment, member, {environment.topics.partials, environment.topics.dead_letters}, {}));
-  });
+  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kAggregate, member); });
   if (!producer.ok()) return stop.stop_requested() ? Status() : producer.status();
   ThreadExecutor executor;
   Committer committer(**producer, executor, recorder, system_now);
@@ -150,10 +127,7 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
   options.start = config.input.start;
   options.flush_interval = config.aggregate.flush_interval;
   AggregateWorker worker(options, environment.plan, committer, system_now);
-  kafka::ConsumerOptions consume = consumer_options(environment, "aggregate", member);
-  consume.topics = config.input.topics;
-  consume.assignor = kafka::Assignor::kRoundRobin;
-  auto consumer = kafka::open_consumer(std::move(consume), worker);
+  auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
@@ -172,21 +146,14 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
   return closed;
 }
 
-Status run_evaluate(const Environment& environment, int index, state::Store& store, FlightRecorder recorder, WorkerStatus& status,
+Status run_evaluate(const Environment& environment, int index, StoreLeases& leases, FlightRecorder recorder, WorkerStatus& status,
                     const std::stop_token& stop) {
   const config::Config& config = environment.config;
   const config::TopicNames& topics = environment.topics;
   const std::string member = member_name(config, "evaluate", index);
-  auto producer = open_patiently(member, stop, [&] {
-    return kafka::open_producer(producer_options(environment, member, {topics.alerts, topics.alert_states, topics.changelog}, {}));
-  });
+  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kEvaluate, member); });
   if (!producer.ok()) return stop.stop_requested() ? Status() : producer.status();
-  kafka::ReaderOptions read;
-  read.user = config.kafka;
-  read.client_id = member + "-restore";
-  read.group = config.app + "-evaluate";
-  read.stop = stop;
-  auto reader = kafka::open_reader(std::move(read));
+  auto reader = environment.cluster.changelog_reader(member, stop);
   if (!reader.ok()) return reader.status();
   ThreadExecutor executor;
   Committer committer(**producer, executor, recorder, system_now);
@@ -197,12 +164,8 @@ Status run_evaluate(const Environment& environment, int index, state::Store& sto
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
   options.tombstones_kept = kTombstonesKept;
-  EvaluateWorker worker(options, environment.plan, store, **reader, committer, recorder, system_now);
-  kafka::ConsumerOptions consume = consumer_options(environment, "evaluate", member);
-  consume.topics = {topics.partials};
-  consume.assignor = kafka::Assignor::kRange;
-  consume.read_content_type = false;
-  auto consumer = kafka::open_consumer(std::move(consume), worker);
+  EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
+  auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
@@ -217,21 +180,6 @@ Status run_evaluate(const Environment& environment, int index, state::Store& sto
   const Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
   return closed;
-}
-
-// The topics as they have to be, and the number of partials partitions.
-Result<uint32_t> check_topics(const config::Config& config, const std::stop_token& stop) {
-  auto admin = kafka::KafkaAdmin::open({config.kafka, config.instance + "-admin", Duration{10'000}});
-  if (!admin.ok()) return admin.status();
-  const auto found = open_patiently("topics", stop, [&] { return (*admin)->describe(config::topic_names(config)); });
-  if (!found.ok()) return found.status();
-  std::vector<std::string> findings = config::check_input_topics(config, *found);
-  const std::vector<std::string> own = config::check_own_topics(config, *found);
-  findings.insert(findings.end(), own.begin(), own.end());
-  if (!findings.empty()) return invalid_argument(fmt::format("the topics are not as they have to be:\n  {}", fmt::join(findings, "\n  ")));
-  const config::TopicNames names(config.app);
-  const auto partials = std::find_if(found->begin(), found->end(), [&](const auto& topic) { return topic.name == names.partials; });
-  return static_cast<uint32_t>(partials->partitions);
 }
 
 struct StateDirectory {
@@ -253,16 +201,11 @@ Result<StateDirectory> open_state(const config::Config& config) {
 }
 
 // Reports each second until `stop`.
-void report(const config::Config& config, const std::string& topic, const std::vector<const WorkerStatus*>& workers, const std::stop_token& stop) {
-  auto signals = kafka::KafkaPlainProducer::make(config.kafka, topic);
-  if (!signals.ok()) spdlog::warn("no status signals: {}", signals.status().message());
+void report(const config::Config& config, Cluster& cluster, const std::vector<const WorkerStatus*>& workers, const std::stop_token& stop) {
   ProcessStatus before;
   for (int second = 0; !stop.stop_requested(); ++second) {
     const ProcessStatus now = sum_up(workers, before, system_now());
-    if (signals.ok()) {
-      (void)(*signals)->send(0, status_to_json(now, config.instance), "application/json");  // at most once: the next one follows
-      (*signals)->poll();
-    }
+    cluster.signal(status_to_json(now, config.instance));
     if (second % 10 == 0 && second > 0) {
       spdlog::info("{:.0f} events/s, lag {} messages, {} groups, {} alert events, evaluated up to {}", now.events_per_second, now.lag, now.groups,
                    now.alerts, now.evaluated_ms == WorkerStatus::kUnknown ? "nothing yet" : format_rfc3339(now.evaluated_ms));
@@ -272,51 +215,91 @@ void report(const config::Config& config, const std::string& topic, const std::v
   }
 }
 
+// How many workers of each role this process runs.
+struct WorkerCounts {
+  int aggregate = 0;
+  int evaluate = 0;
+};
+
+WorkerCounts count_workers(const SupervisorOptions& options, uint32_t partials_partitions) {
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  WorkerCounts counts;
+  if (options.aggregate) counts.aggregate = options.config.aggregate.workers > 0 ? options.config.aggregate.workers : cores;
+  // More than there are partitions would never have work, not even after a failure elsewhere.
+  if (options.evaluate) counts.evaluate = std::min(cores, static_cast<int>(partials_partitions));
+  return counts;
+}
+
+// The workers' threads; the destructor waits for them.
+class WorkerThreads {
+ public:
+  using Work = std::function<Status(FlightRecorder, WorkerStatus&)>;
+
+  WorkerThreads(FlightFile& flight, std::stop_source& stopping) : flight_(flight), outcome_(stopping) {}
+  ~WorkerThreads() { join(); }
+  WorkerThreads(const WorkerThreads&) = delete;
+  WorkerThreads& operator=(const WorkerThreads&) = delete;
+
+  void start(std::string_view role, int index, Work work) {
+    const size_t number = threads_.size();
+    if (const FlightRecorder::Phase previous = flight_.previous(number); previous != FlightRecorder::Phase::kStopped) {
+      spdlog::warn("{} worker {}: the previous process ended {}", role, index, to_string(previous));
+    }
+    WorkerStatus& status = statuses_.emplace_back();
+    all_.push_back(&status);
+    threads_.emplace_back([this, work = std::move(work), recorder = flight_.recorder(number), &status] {
+      if (const Status ended = work(recorder, status); !ended.ok()) outcome_.fail(ended);
+    });
+  }
+  void join() {
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+  const std::vector<const WorkerStatus*>& statuses() const { return all_; }
+  Status outcome() const { return outcome_.status(); }
+
+ private:
+  FlightFile& flight_;
+  Outcome outcome_;
+  std::deque<WorkerStatus> statuses_;
+  std::vector<const WorkerStatus*> all_;
+  std::vector<std::thread> threads_;
+};
+
 }  // namespace
 
-Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, std::stop_token stop) {
+Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, Cluster& cluster, std::stop_token stop) {
   const config::Config& config = options.config;
   std::stop_source stopping;
   const std::stop_callback forward(stop, [&stopping] { stopping.request_stop(); });
-  const Result<uint32_t> partitions = check_topics(config, stopping.get_token());
+  const std::stop_token stopped = stopping.get_token();
+  const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
   Result<StateDirectory> directory = open_state(config);
   if (!directory.ok()) return directory.status();
+  StoreLeases leases(*directory->store);
 
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int aggregates = options.aggregate ? (config.aggregate.workers > 0 ? config.aggregate.workers : cores) : 0;
-  const int evaluates = options.evaluate ? 1 : 0;
-  const size_t queue_bytes = static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, aggregates + evaluates));
-  const Environment environment{config, config::TopicNames(config.app), std::move(plan), *partitions, queue_bytes};
-  Outcome outcome(stopping);
-  std::deque<WorkerStatus> statuses;
-  std::vector<const WorkerStatus*> all;
-  std::vector<std::thread> threads;
-  FlightFile& flight = *directory->flight;
-  const auto start = [&](auto work) {
-    const size_t number = threads.size();
-    if (flight.previous(number) != FlightRecorder::Phase::kStopped) {
-      spdlog::warn("worker {}: the previous process ended {}", number, to_string(flight.previous(number)));
-    }
-    WorkerStatus& status = statuses.emplace_back();
-    all.push_back(&status);
-    threads.emplace_back([&outcome, work, recorder = flight.recorder(number), &status] {
-      if (const Status ended = work(recorder, status); !ended.ok()) outcome.fail(ended);
-    });
-  };
-  for (int i = 0; i < evaluates; ++i) {
-    start([&, i](FlightRecorder recorder, WorkerStatus& status) {
-      return run_evaluate(environment, i, *directory->store, recorder, status, stopping.get_token());
+  const WorkerCounts counts = count_workers(options, *partitions);
+  const size_t queue_bytes = static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
+  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, queue_bytes};
+  WorkerThreads workers(*directory->flight, stopping);
+  for (int i = 0; i < counts.evaluate; ++i) {
+    workers.start("evaluate", i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
+      return run_evaluate(environment, i, leases, recorder, status, stopped);
     });
   }
-  for (int i = 0; i < aggregates; ++i) {
-    start([&, i](FlightRecorder recorder, WorkerStatus& status) { return run_aggregate(environment, i, recorder, status, stopping.get_token()); });
+  for (int i = 0; i < counts.aggregate; ++i) {
+    workers.start("aggregate", i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
+      return run_aggregate(environment, i, recorder, status, stopped);
+    });
   }
-  spdlog::info("{} runs: {} aggregate and {} evaluate workers, {} rules", config.instance, aggregates, evaluates, environment.plan->rules.size());
-  report(config, environment.topics.signals, all, stopping.get_token());
-  for (std::thread& thread : threads) thread.join();
+  spdlog::info("{} runs: {} aggregate and {} evaluate workers, {} rules", config.instance, counts.aggregate, counts.evaluate,
+               environment.plan->rules.size());
+  report(config, cluster, workers.statuses(), stopped);
+  workers.join();
   const Status closed = directory->store->close();
-  return outcome.status().ok() ? closed : outcome.status();
+  return workers.outcome().ok() ? closed : workers.outcome();
 }
 
 }  // namespace tocsin

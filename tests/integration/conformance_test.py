@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The conformance scenarios through `tocsin backtest`, or (--broker) through the real broker.
 
-usage: conformance_test.py [--broker] KIND [NUMBER ...]     KIND: first, core, full
+usage: conformance_test.py [--broker [--two]] KIND [NUMBER ...]     KIND: first, core, full
+--two: two processes of each role instead of one of both.
 Skipped (exit code 77) without the shared folder.
 """
 
@@ -40,13 +41,13 @@ def has_content(path):
         return bool(f.read(1))
 
 
-def run_on_broker(broker, scenario, work):
+def run_on_broker(broker, scenario, work, processes):
     """Feeds the files, one partition each, to a running service. Returns its alert log and the last tick evaluated."""
     # On the broker an empty partition would hold the watermark back for ever (idle_timeout: never); a file that has ended does not.
     files = [f for f in files_of(scenario) if has_content(f)]
-    app = f"conf{scenario.parent.name}{scenario.name}"
+    app = f"conf{scenario.parent.name}{scenario.name}x{len(processes)}"
     time_section = (scenario / "config.yaml").read_text().rstrip() + "\n  idle_timeout: never"
-    service = Service(broker, work / "service", app, scenario / "rules.yaml", time_section, partitions=3)
+    service = Service(broker, work / "service", app, scenario / "rules.yaml", time_section, partitions=3, processes=processes)
     broker.create_topic(f"{app}-in", len(files))
     service.create_topics()
     for partition, path in enumerate(files):
@@ -57,8 +58,7 @@ def run_on_broker(broker, scenario, work):
         tick = service.wait_drained(sum(p["events"] - p["bad"] for p in meta["partitions"]), timeout_s=40)
         took_s = service.stop()
     finally:
-        if service.alive():
-            service.kill()
+        service.kill()
     if took_s > 5:
         raise Failure(f"SIGTERM took {took_s:.1f} s")
     dead = len(subprocess.run([str(BIN / "kafka_dump"), broker.bootstrap, f"{app}.dead-letters"], capture_output=True, text=True, check=True)
@@ -69,13 +69,13 @@ def run_on_broker(broker, scenario, work):
     return broker.dump(f"{app}.alerts"), tick
 
 
-def check(scenario, broker):
+def check(scenario, broker, processes):
     with tempfile.TemporaryDirectory(prefix="tocsin-conformance-") as directory:
         work = Path(directory)
         if broker is None:
             actual, tick = run_backtest(scenario, work), None
         else:
-            actual, tick = run_on_broker(broker, scenario, work)
+            actual, tick = run_on_broker(broker, scenario, work, processes)
         same, text, expected = compare_with_reference(scenario, actual, tick, work)
         if not same:
             raise Failure(text)
@@ -88,7 +88,8 @@ def check(scenario, broker):
 
 def main(arguments):
     on_broker = "--broker" in arguments
-    arguments = [a for a in arguments if a != "--broker"]
+    processes = Service.TWO_OF_EACH_ROLE if "--two" in arguments else Service.ONE
+    arguments = [a for a in arguments if a not in ("--broker", "--two")]
     if shared() is None:
         print("SKIPPED: conformance scenarios (no shared folder; set TOCSIN_SHARED)")
         return SKIPPED
@@ -99,7 +100,7 @@ def main(arguments):
     def all_of(broker):
         for number in numbers:
             try:
-                print(f"{arguments[0]}/{number}: ok, {check(directory / number, broker)} alert events", flush=True)
+                print(f"{arguments[0]}/{number}: ok, {check(directory / number, broker, processes)} alert events", flush=True)
             except Failure as failure:
                 failed.append(number)
                 print(f"{arguments[0]}/{number}: FAILED\n{failure}", flush=True)

@@ -76,18 +76,63 @@ class Broker:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-class Service:
-    """One `tocsin run` with its configuration and state directory."""
+class Process:
+    """One `tocsin run`."""
 
-    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra=""):
+    def __init__(self, service, instance, role):
+        self.service, self.instance, self.role = service, instance, role
+        self.log_path = service.directory / f"{instance}.log"
+        self.process = None
+        atexit.register(lambda: self.alive() and self.kill())  # also if the test failed half way
+
+    def start(self):
+        command = [str(BIN / "tocsin"), "run", "--config", str(self.service.config), "--set", f"instance={self.instance}"]
+        command += ["--role", self.role] if self.role else []
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def check_alive(self):
+        if not self.alive():
+            raise Failure(f"tocsin ({self.instance}) ended with {self.process.returncode}:\n{self.log()[-4000:]}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; returns the seconds it took."""
+        begin = time.monotonic()
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        if code != 0:
+            raise Failure(f"tocsin ({self.instance}) did not end in good order: {code}\n{self.log()[-4000:]}")
+        return time.monotonic() - begin
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def flight(self):
+        """What each worker was doing when the process died (engine/runtime/flight_recorder.h)."""
+        path = self.service.state / self.instance / "flight"
+        names = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
+        return [names[byte] for byte in path.read_bytes() if byte in names] if path.exists() else []
+
+
+class Service:
+    """The processes of one application, with a configuration and a state directory that they share."""
+
+    ONE = {"one": None}
+    TWO_OF_EACH_ROLE = {"aggregate-1": "aggregate", "aggregate-2": "aggregate", "evaluate-1": "evaluate", "evaluate-2": "evaluate"}
+
+    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None):
         self.broker, self.directory, self.app = broker, Path(directory), app
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config = self.directory / "tocsin.yaml"
         self.state = self.directory / "state"
-        self.log_path = self.directory / "tocsin.log"
-        self.process = None
-        self.starts = 0
-        atexit.register(lambda: self.alive() and self.kill())  # also if the test failed half way
+        self.processes = [Process(self, instance, role) for instance, role in (processes or self.ONE).items()]
         shutil.copy(rules, self.directory / "rules.yaml")
         self.config.write_text(
             f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
@@ -104,47 +149,42 @@ class Service:
         return done.stdout
 
     def start(self):
-        self.starts += 1
-        log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(BIN / "tocsin"), "run", "--config", str(self.config)], stdout=log, stderr=log)
-
-    def alive(self):
-        return self.process is not None and self.process.poll() is None
+        for process in self.processes:
+            process.start()
 
     def check_alive(self):
-        if not self.alive():
-            raise Failure(f"tocsin ended with {self.process.returncode}:\n{self.log()[-4000:]}")
+        for process in self.processes:
+            process.check_alive()
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        for process in self.processes:
+            if process.alive():
+                process.kill()
 
     def stop(self):
-        """SIGTERM; returns the seconds it took."""
-        begin = time.monotonic()
-        self.process.terminate()
-        code = self.process.wait(timeout=30)
-        if code != 0:
-            raise Failure(f"tocsin did not end in good order: {code}\n{self.log()[-4000:]}")
-        return time.monotonic() - begin
+        """SIGTERM to one after the other; returns the most seconds that one took."""
+        return max(process.stop() for process in self.processes)
 
     def log(self):
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        return "\n".join(process.log() for process in self.processes)
 
-    def flight(self):
-        """What each worker was doing when the process died (engine/runtime/flight_recorder.h)."""
-        path = self.state / "one" / "flight"
-        names = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
-        return [names[byte] for byte in path.read_bytes() if byte in names] if path.exists() else []
-
-    def last_status(self):
+    def last_statuses(self):
+        """The newest status of each process; none of one that has not sent any."""
         try:
             signals = self.broker.dump(f"{self.app}.signals")
         except Failure as failure:  # polled many times a second: one failed look is said, and looked again
             print(f"note: {failure}", flush=True)
+            return []
+        return list({s["instance"]: s for s in signals if s.get("type") == "status"}.values())
+
+    def last_status(self):
+        """The newest statuses summed up: counts added, the least `evaluatedAt`. Empty until each process has sent one."""
+        statuses = self.last_statuses()
+        if len(statuses) < len(self.processes):
             return {}
-        statuses = [s for s in signals if s.get("type") == "status"]
-        return statuses[-1] if statuses else {}
+        total = {name: sum(s.get(name, 0) for s in statuses) for name in ("events", "lag", "alerts", "groups", "series")}
+        evaluated = [s["evaluatedAt"] for s in statuses if "evaluatedAt" in s]
+        return total | ({"evaluatedAt": min(evaluated)} if evaluated else {})
 
     def wait_drained(self, events, timeout_s=60, quiet_s=1.5):
         """Waits until that many events of this run were read and evaluation no longer moves; returns the last tick evaluated."""

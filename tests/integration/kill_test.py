@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """kill -9 at random moments under load, on a real broker: the alert log must equal the backtest's.
 
-usage: kill_test.py [--kills N] [--wipe] [--seed S]
+usage: kill_test.py [--kills N] [--two] [--wipe] [--seed S]
 
-Telemetry of several partitions is written while the service is killed and started again and again; with --wipe the state directory is
-deleted at half time. Prints what each kill hit (engine/runtime/flight_recorder.h).
+Telemetry of several partitions is written while the service is killed and started again and again: its one process, or with --two any of
+four (two of each role), which then sometimes stays away until the others have taken over. With --wipe the state directory is deleted at half
+time. Prints what each kill hit (engine/runtime/flight_recorder.h).
 """
 
 import argparse
@@ -85,32 +86,43 @@ def feed_slowly(broker, topic, files, seconds, failures):
     return threads
 
 
-def run(kills, wipe, seed, work):
+def kill_again_and_again(service, kills, wipe, chance):
+    """Returns what the kills hit."""
+    hits = collections.Counter()
+    for n in range(kills):
+        # Long enough to get into work, short enough to hit restores too.
+        time.sleep(chance.choice([0.3, 0.8, 2, 3, 4]) + chance.random())
+        service.check_alive()
+        process = chance.choice(service.processes)
+        process.kill()
+        phases = process.flight()
+        hits.update(phases)
+        # Longer than a session: the other process takes the partitions over, and hands them back.
+        away_s = chance.choice([0, 0, 0, 9]) if len(service.processes) > 1 else 0
+        print(f"kill {n + 1}: {process.instance}: {', '.join(sorted(phases)) or 'before its workers ran'}"
+              f"{f'; away for {away_s} s' if away_s else ''}", flush=True)
+        if wipe and n == kills // 2:
+            shutil.rmtree(service.state / process.instance)
+            print("state directory deleted", flush=True)
+        time.sleep(away_s)
+        process.start()
+    return hits
+
+
+def run(kills, two, wipe, seed, work):
     seconds = 20 + 4 * kills
     files = make_load(work, seconds, seed)
     rules = work / "rules.yaml"
     rules.write_text(RULES)
-    chance = random.Random(seed)
-    hits = collections.Counter()
     with Broker() as broker:
-        service = Service(broker, work / "service", "kill", rules, TIME, partitions=3)
+        service = Service(broker, work / "service", "kill", rules, TIME, partitions=3,
+                          processes=Service.TWO_OF_EACH_ROLE if two else None)
         broker.create_topic("kill-in", PARTITIONS)
         service.create_topics()
         failures = []
         threads = feed_slowly(broker, "kill-in", files, seconds, failures)
         service.start()
-        for n in range(kills):
-            # Long enough to get into work, short enough to hit restores too.
-            time.sleep(chance.choice([0.3, 0.8, 2, 3, 4]) + chance.random())
-            service.check_alive()
-            service.kill()
-            phases = set(service.flight())
-            hits.update(phases)
-            print(f"kill {n + 1}: {', '.join(sorted(phases)) or 'before the workers ran'}", flush=True)
-            if wipe and n == kills // 2:
-                shutil.rmtree(service.state)
-                print("state directory deleted", flush=True)
-            service.start()
+        hits = kill_again_and_again(service, kills, wipe, random.Random(seed))
         for thread in threads:
             thread.join()
         if failures:
@@ -120,7 +132,7 @@ def run(kills, wipe, seed, work):
         actual = up_to(broker.dump("kill.alerts"), tick)
     expected = up_to(backtest(rules, files, work / "expected.jsonl", service.config), tick)
     differences = compare_logs(expected, actual, quantile_rules(rules))
-    print(f"{kills} kills; hit: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
+    print(f"{kills} kills; workers hit: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
     print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
     if not expected:
         raise Failure("the load raised no alerts: nothing was shown")
@@ -131,12 +143,13 @@ def run(kills, wipe, seed, work):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--two", action="store_true")
     parser.add_argument("--wipe", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tocsin-kill-") as directory:
         try:
-            run(arguments.kills, arguments.wipe, arguments.seed, Path(directory))
+            run(arguments.kills, arguments.two, arguments.wipe, arguments.seed, Path(directory))
         except Failure as failure:
             print(f"FAILED: {failure}")
             return 1

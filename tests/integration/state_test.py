@@ -81,7 +81,7 @@ def run(work):
         print(f"state on disk: {held >> 20} MiB, {held / ROCKSDB_BYTES:.1f} x the memory of RocksDB", flush=True)
         if held < 20 * ROCKSDB_BYTES:
             raise Failure("the state is smaller than 20 times RocksDB's memory: nothing was shown")
-        service.log_path.unlink()
+        service.processes[0].log_path.unlink()
         service.start()
         feed(broker, second)
         tick = service.wait_drained(40000 * 4, timeout_s=120, quiet_s=3)

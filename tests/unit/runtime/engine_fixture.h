@@ -74,7 +74,8 @@ class Engine {
     evaluate_options.changelog_topic = "changelog";
     evaluate_options.alerts = {"alerts", "", "tocsin/test", AlertFormat::kProtobuf};
     evaluate_options.partials_partitions = static_cast<uint32_t>(options_.partials);
-    evaluate = std::make_unique<EvaluateWorker>(evaluate_options, plan_, *store, *reader, *evaluate_committer_, recorder_, clock);
+    leases = std::make_unique<StoreLeases>(*store);
+    evaluate = std::make_unique<EvaluateWorker>(evaluate_options, plan_, *leases, *reader, *evaluate_committer_, recorder_, clock);
     aggregate_consumer_ = consumer("aggregate", "in", *aggregate);
     evaluate_consumer_ = consumer("evaluate", "partials", *evaluate);
     aggregate->attach(*aggregate_consumer_);
@@ -140,6 +141,7 @@ class Engine {
  public:
   log::MemoryLog log;
   std::unique_ptr<state::MemoryStore> store = std::make_unique<state::MemoryStore>();
+  std::unique_ptr<StoreLeases> leases;
   std::unique_ptr<log::PartitionReader> reader;
   std::unique_ptr<AggregateWorker> aggregate;
   std::unique_ptr<EvaluateWorker> evaluate;
