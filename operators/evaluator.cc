@@ -46,9 +46,10 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
     return data_loss(fmt::format("the record at offset {} of partials partition {} is no frame", offset, options_.partition));
   }
   if (frame.partitions() != options_.partitions) {
-    return data_loss(fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "
-                                 "The number of partials partitions must not change",
-                                 frame.partitions(), options_.partitions));
+    return data_loss(
+        fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "
+                    "The number of partials partitions must not change",
+                    frame.partitions(), options_.partitions));
   }
   const std::vector<FrameAssembler::Part> parts = assembler_.add(std::move(frame), offset);
   if (!parts.empty()) {
@@ -99,7 +100,8 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, int64_t offset, bool repl
   if (!reader.ok()) return reader.status();
   Partial partial;
   while (reader->next()) {
-    if (reader->group() >= ids.size()) return data_loss(fmt::format("a row of view {} names a group that its frame does not list", view.description));
+    if (reader->group() >= ids.size())
+      return data_loss(fmt::format("a row of view {} names a group that its frame does not list", view.description));
     const EventTime row_start{reader->pane() * rows.pane_ms()};
     TOCSIN_RETURN_IF_ERROR(reader->read(row_start.ms, partial));
     const EventTime start = floor_to(row_start, view.pane);
@@ -222,10 +224,13 @@ Status Evaluator::move_windows(EventTime tick) {
     for (const uint64_t group : emptied) {
       const Total& total = windows_[i].total(group);
       if (!total.empty() && total.latency_count > 0) continue;
-      overlay_.put(keys::last_events(options_.partition, window_hash(*plan_, window), group), encode_last_events(windows_[i].last_events(group)));
+      overlay_.put(keys::last_events(options_.partition, window_hash(*plan_, window), group),
+                   encode_last_events(windows_[i].last_events(group)));
     }
     for (RuleState& state : rules_) {
-      const auto uses = [i](const std::vector<int>& windows) { return std::find(windows.begin(), windows.end(), static_cast<int>(i)) != windows.end(); };
+      const auto uses = [i](const std::vector<int>& windows) {
+        return std::find(windows.begin(), windows.end(), static_cast<int>(i)) != windows.end();
+      };
       if (!uses(state.rule->windows) && !uses(state.rule->resolve_windows)) continue;
       for (const uint64_t group : windows_[i].changed()) state.mark_dirty(group, tick);
     }

@@ -50,7 +50,8 @@ uint64_t definition_hash(const PlannedRule& rule) {
 }
 
 uint64_t window_hash(const Plan& plan, const Window& window) {
-  return fnv1a(fmt::format("{} {} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms, window.interval.ms));
+  return fnv1a(
+      fmt::format("{} {} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms, window.interval.ms));
 }
 
 Duration longest_retention(const Plan& plan, int group_space) {
@@ -148,7 +149,8 @@ Status Evaluator::restore_instances() {
     v1::InstanceRow row;
     if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("an alert instance");
     if (row.phase() == v1::InstanceRow::NONE) return {};
-    const auto found = std::find_if(rules_.begin(), rules_.end(), [&](const RuleState& state) { return state.rule->rule.name == row.rule(); });
+    const auto found =
+        std::find_if(rules_.begin(), rules_.end(), [&](const RuleState& state) { return state.rule->rule.name == row.rule(); });
     const bool same = found != rules_.end() && found->definition == row.definition();
     if (!same) {
       orphans_.push_back({keys::instance(options_.partition, key.u64()), row, found == rules_.end() ? "rule_removed" : "rule_changed"});
@@ -178,7 +180,8 @@ void Evaluator::restore_timers() {
   for (size_t space = 0; space < groups_.size(); ++space) {
     for (uint64_t group = 0; group < groups_[space].end_id(); ++group) {
       if (!groups_[space].is_stored(group)) continue;
-      timers_.push({*evaluated_ + longest_retention(*plan_, static_cast<int>(space)), Timer::Kind::kCleanUp, static_cast<int>(space), group});
+      timers_.push(
+          {*evaluated_ + longest_retention(*plan_, static_cast<int>(space)), Timer::Kind::kCleanUp, static_cast<int>(space), group});
     }
   }
 }

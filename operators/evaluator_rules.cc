@@ -46,7 +46,8 @@ void Evaluator::expire_group(RuleState& state, uint64_t group, EventTime tick) {
   }
   state.set_known(group, false);
   if (!state.instances.contains(group)) return;
-  transit(state, group, tick, [](Instance& instance, GroupView&) { return expire(instance); }, "group_expired");
+  transit(
+      state, group, tick, [](Instance& instance, GroupView&) { return expire(instance); }, "group_expired");
 }
 
 Status Evaluator::evaluate_rule(RuleState& state, uint64_t group, EventTime tick) {

@@ -76,7 +76,8 @@ uint64_t count_predicate(const LatencyCondition& condition, std::span<const uint
 
 class RowBuilder {
  public:
-  RowBuilder(const Plan& plan, const SeriesTable& series, Accumulators& accumulators) : plan_(plan), series_(series), accumulators_(accumulators) {}
+  RowBuilder(const Plan& plan, const SeriesTable& series, Accumulators& accumulators)
+      : plan_(plan), series_(series), accumulators_(accumulators) {}
 
   // The row that these contributions (all of one row) add up to.
   Partial build(std::span<const Contribution> contributions) {
@@ -104,7 +105,8 @@ class RowBuilder {
     if (view.latency) add_latencies(view, accumulator, side, partial);
   }
 
-  static void add_latencies(const View& view, Accumulator& accumulator, const std::vector<Accumulators::WeightedLatency>* side, Partial& partial) {
+  static void add_latencies(const View& view, Accumulator& accumulator, const std::vector<Accumulators::WeightedLatency>* side,
+                            Partial& partial) {
     Total& total = partial.total;
     total.latency_count += accumulator.latency_weight;
     total.latency_sum_us += accumulator.latency_sum_us;
@@ -141,7 +143,8 @@ class ViewRowsWriter {
   }
 
   void add(const Contribution& row, const Partial& partial) {
-    const uint64_t delay = row.visible_from == EventTime::min() ? 0 : static_cast<uint64_t>((row.visible_from - (row.pane + view_.pane)).ms);
+    const uint64_t delay =
+        row.visible_from == EventTime::min() ? 0 : static_cast<uint64_t>((row.visible_from - (row.pane + view_.pane)).ms);
     writer_.set_pane(row.pane.ms / view_.pane.ms, delay);
     writer_.add(local_group(row.group), row.pane.ms, partial);
     const v1::Rows& rows = out_.rows();
@@ -174,7 +177,8 @@ class ViewRowsWriter {
 
 }  // namespace
 
-std::vector<std::vector<v1::ViewRows>> flush_rows(const Plan& plan, const SeriesTable& series, Accumulators& accumulators, uint32_t partitions) {
+std::vector<std::vector<v1::ViewRows>> flush_rows(const Plan& plan, const SeriesTable& series, Accumulators& accumulators,
+                                                  uint32_t partitions) {
   for (Accumulator& accumulator : accumulators.all()) sort_ascending(accumulator.values());
   std::vector<std::vector<v1::ViewRows>> by_partition(partitions);
   const std::vector<Contribution> contributions = list_contributions(plan, series, accumulators, partitions);

@@ -13,6 +13,7 @@
 namespace tocsin {
 
 // Rows by partials partition. Within a partition views come in plan order, rows by pane, then effect, then group.
-std::vector<std::vector<v1::ViewRows>> flush_rows(const Plan& plan, const SeriesTable& series, Accumulators& accumulators, uint32_t partitions);
+std::vector<std::vector<v1::ViewRows>> flush_rows(const Plan& plan, const SeriesTable& series, Accumulators& accumulators,
+                                                  uint32_t partitions);
 
 }  // namespace tocsin

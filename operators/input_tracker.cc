@@ -20,7 +20,8 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
   bool any_new = false;
   bool any_old = false;
   for (const v1::InputProgress& progress : frame.inputs()) {
-    if (progress.topic() >= static_cast<uint32_t>(frame.topics_size())) return data_loss("a frame names an input topic that it does not list");
+    if (progress.topic() >= static_cast<uint32_t>(frame.topics_size()))
+      return data_loss("a frame names an input topic that it does not list");
     if (progress.from() == progress.to()) continue;
     const std::string& topic = frame.topics(static_cast<int>(progress.topic())).name();
     const auto known = inputs_.find({topic, progress.partition()});
@@ -30,14 +31,16 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
     } else if (progress.to() <= known->second.to()) {
       any_old = true;
     } else {
-      return data_loss(fmt::format(
-          "a frame of worker {} covers offsets {} to {} of input {}-{}, but {} was expected next: the log has a {}. The partition stops here, "
-          "because going on would count events twice or lose them",
-          frame.worker(), progress.from(), progress.to(), topic, progress.partition(), known->second.to(),
-          progress.from() > known->second.to() ? "gap" : "partial overlap"));
+      return data_loss(
+          fmt::format("a frame of worker {} covers offsets {} to {} of input {}-{}, but {} was expected next: the log has a {}. The "
+                      "partition stops here, "
+                      "because going on would count events twice or lose them",
+                      frame.worker(), progress.from(), progress.to(), topic, progress.partition(), known->second.to(),
+                      progress.from() > known->second.to() ? "gap" : "partial overlap"));
     }
   }
-  if (any_new && any_old) return data_loss(fmt::format("a frame of worker {} repeats some input offsets and brings others", frame.worker()));
+  if (any_new && any_old)
+    return data_loss(fmt::format("a frame of worker {} repeats some input offsets and brings others", frame.worker()));
   return any_old ? Novelty::kDuplicate : Novelty::kNew;
 }
 

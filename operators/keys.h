@@ -28,7 +28,9 @@ inline state::KeyWriter of(uint32_t partition, char kind) {
 inline std::string groups(uint32_t partition) { return of(partition, 'g').take(); }
 inline std::string group(uint32_t partition, uint64_t space, uint64_t id) { return of(partition, 'g').u64(space).u64(id).take(); }
 inline std::string last_events(uint32_t partition) { return of(partition, 'e').take(); }
-inline std::string last_events(uint32_t partition, uint64_t window, uint64_t group) { return of(partition, 'e').u64(window).u64(group).take(); }
+inline std::string last_events(uint32_t partition, uint64_t window, uint64_t group) {
+  return of(partition, 'e').u64(window).u64(group).take();
+}
 inline std::string instances(uint32_t partition) { return of(partition, 'i').take(); }
 inline std::string instance(uint32_t partition, uint64_t fingerprint) { return of(partition, 'i').u64(fingerprint).take(); }
 inline std::string position(uint32_t partition) { return of(partition, 'z').take(); }
@@ -40,7 +42,8 @@ inline std::string panes(uint32_t partition, uint64_t view, PanePart part, Durat
 inline std::string panes(uint32_t partition, uint64_t view, PanePart part, Duration level, EventTime start) {
   return of(partition, 'p').u64(view).u8(static_cast<uint8_t>(part)).i64(level.ms).i64(start.ms).take();
 }
-inline std::string pane_block(uint32_t partition, uint64_t view, PanePart part, Duration level, EventTime start, EventTime effect, uint32_t block) {
+inline std::string pane_block(uint32_t partition, uint64_t view, PanePart part, Duration level, EventTime start, EventTime effect,
+                              uint32_t block) {
   return of(partition, 'p').u64(view).u8(static_cast<uint8_t>(part)).i64(level.ms).i64(start.ms).i64(effect.ms).u32(block).take();
 }
 

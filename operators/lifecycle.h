@@ -36,7 +36,7 @@ struct Instance {
   Duration frozen;                     // such time since active_at (pending) or since end_since (firing)
   std::optional<EventTime> frozen_at;  // the first tick of a stretch of them that has not ended
   // What outlives an episode.
-  uint64_t sequence = 0;               // of the last alert event
+  uint64_t sequence = 0;  // of the last alert event
   std::optional<EventTime> last_starts_at;
   std::optional<EventTime> last_event_at;
 

@@ -100,11 +100,13 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
       if (has_part) writer.add(rows[i].first, start.ms, rows[i].second);
     }
     if (block_.rows().group_size() == 0) continue;
-    overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, number), block_.SerializeAsString());
+    overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, number),
+                 block_.SerializeAsString());
   }
 }
 
-Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit, std::optional<uint64_t> group) {
+Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit,
+                            std::optional<uint64_t> group) {
   const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
   const std::vector<uint64_t> predicates = part == keys::PanePart::kCounters ? ids_of(view(v).predicates) : std::vector<uint64_t>();
   const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));

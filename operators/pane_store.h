@@ -78,14 +78,15 @@ class PaneStore {
   void schedule_roll_up(int view, size_t level, EventTime start, EventTime now);
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
   using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
-  Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit, std::optional<uint64_t> group = {});
+  Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit,
+                   std::optional<uint64_t> group = {});
 
   const Plan& plan_;
   state::Overlay& overlay_;
   uint32_t partition_;
-  std::vector<std::vector<Index>> indices_;  // by view, level
+  std::vector<std::vector<Index>> indices_;                           // by view, level
   std::set<std::tuple<EventTime, size_t, int, EventTime>> roll_ups_;  // end, level, view, start
-  v1::PaneBlock block_;  // reused
+  v1::PaneBlock block_;                                               // reused
 };
 
 }  // namespace tocsin

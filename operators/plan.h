@@ -3,8 +3,8 @@
 // What the loaded rules need of the event stream: views, windows over them, and one program per rule.
 //
 // A view is a selection of events with a grouping: (matchers, by). Everything that any rule asks of the same selection and grouping is
-// kept once, whatever the number of rules (DESIGN invariant 1): counters, counts above thresholds, predicate counters, a sketch. A window is a length of a
-// view at a tick interval; it has one running total per group.
+// kept once, whatever the number of rules (DESIGN invariant 1): counters, counts above thresholds, predicate counters, a sketch. A window
+// is a length of a view at a tick interval; it has one running total per group.
 //
 // Thread:     immutable after compile_plan; shared by all workers.
 // Invariants: (1) equal (matchers, by) means equal view id, across processes and rule versions;
@@ -46,16 +46,16 @@ struct Level {
 };
 
 struct View {
-  uint64_t id = 0;                   // content hash of matchers and by
-  std::string description;           // `{domain="chat"} by (region)`: the hash's text, for messages
+  uint64_t id = 0;          // content hash of matchers and by
+  std::string description;  // `{domain="chat"} by (region)`: the hash's text, for messages
   std::vector<SlotMatcher> matchers;
   std::vector<std::string> by;       // sorted by bytes
   std::vector<int> by_slots;         // FieldPlan slots of `by`
   int group_space = 0;               // views and rules with one `by` share group ids
   std::vector<uint64_t> thresholds;  // microseconds t; what is counted is latency > t
   std::vector<EventPredicate> predicates;
-  bool latency = false;              // some aggregate reads latencies: keep min, max, sum, counts above thresholds and a sketch
-  Duration pane;                     // finest pane; equals levels[0].width
+  bool latency = false;  // some aggregate reads latencies: keep min, max, sum, counts above thresholds and a sketch
+  Duration pane;         // finest pane; equals levels[0].width
   std::vector<Level> levels;
 };
 
@@ -75,8 +75,8 @@ struct Window {
 // A rule, ready to be evaluated.
 struct PlannedRule {
   rules::AlertRule rule;
-  uint64_t id = 0;               // FNV-1a of the rule's name
-  std::vector<std::string> by;   // sorted by bytes
+  uint64_t id = 0;              // FNV-1a of the rule's name
+  std::vector<std::string> by;  // sorted by bytes
   int group_space = 0;
   Program program;
   std::optional<Program> resolve;

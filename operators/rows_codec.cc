@@ -89,7 +89,8 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
   for (const uint64_t threshold : column_thresholds) {
     const auto found = std::lower_bound(thresholds.begin(), thresholds.end(), threshold);
     // A count between two of the writer's thresholds belongs to the last own threshold that is not above the lower one.
-    const auto last = found != thresholds.end() && *found == threshold ? found : (found == thresholds.begin() ? thresholds.end() : found - 1);
+    const auto last =
+        found != thresholds.end() && *found == threshold ? found : (found == thresholds.begin() ? thresholds.end() : found - 1);
     reader.threshold_map_.push_back(last == thresholds.end() ? -1 : static_cast<int>(last - thresholds.begin()));
   }
   for (const uint64_t id : predicates) {
@@ -118,7 +119,8 @@ Status RowsReader::read_above(Partial& partial) const {
     return {};
   }
   partial.total.above.assign(thresholds_.size(), 0);
-  if (above_position_ >= rows_->above_size() || next_above_position_ > rows_->above_size()) return data_loss("a row's threshold counts are cut off");
+  if (above_position_ >= rows_->above_size() || next_above_position_ > rows_->above_size())
+    return data_loss("a row's threshold counts are cut off");
   for (int i = above_position_ + 1; i < next_above_position_; i += 2) {
     const uint64_t column = rows_->above(i);
     if (column >= threshold_map_.size()) return data_loss("a row counts above a threshold that does not exist");

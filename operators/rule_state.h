@@ -18,11 +18,11 @@ struct RuleState {
   const PlannedRule* rule = nullptr;
   int index = 0;
   LifecycleTiming timing;
-  uint64_t definition = 0;                           // content hash of expr and by
+  uint64_t definition = 0;                            // content hash of expr and by
   absl::flat_hash_map<uint64_t, Instance> instances;  // pending and firing ones, by group
-  std::vector<uint8_t> known;                        // by group: an expiry timer is set
-  std::vector<uint64_t> dirty;                       // groups to look at in this tick
-  std::vector<EventTime> dirty_at;                   // by group: the tick for which it is listed
+  std::vector<uint8_t> known;                         // by group: an expiry timer is set
+  std::vector<uint64_t> dirty;                        // groups to look at in this tick
+  std::vector<EventTime> dirty_at;                    // by group: the tick for which it is listed
 
   bool is_known(uint64_t group) const { return rule->by.empty() || (group < known.size() && known[group] != 0); }
   void set_known(uint64_t group, bool value) {

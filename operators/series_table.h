@@ -5,7 +5,8 @@
 //
 // The table is a cache: nothing in it is durable, and it may be cleared whenever no accumulator points into it.
 //
-// Look-up: an open-addressing table of 64-bit fingerprints of the raw field bytes, keys verified, with the slots of a whole message prefetched.
+// Look-up: an open-addressing table of 64-bit fingerprints of the raw field bytes, keys verified, with the slots of a whole message
+// prefetched.
 //
 // Thread:     worker-confined.
 // Invariants: series ids are dense from 0 until clear(); group ids are dense per group space until clear().
@@ -76,8 +77,8 @@ class SeriesTable {
   size_t slot_count_;
   std::vector<Entry> table_;
   std::vector<Series> series_;
-  std::vector<std::string_view> keys_;   // per series: its slots' bytes, one after the other
-  std::vector<uint32_t> key_lengths_;    // per series slot_count_ lengths
+  std::vector<std::string_view> keys_;  // per series: its slots' bytes, one after the other
+  std::vector<uint32_t> key_lengths_;   // per series slot_count_ lengths
   std::deque<std::string> key_storage_;
   std::vector<Groups> groups_;
   std::vector<uint64_t> hashes_;  // of the message at hand

@@ -43,14 +43,13 @@ std::optional<Fraction> exact_value(const AggregateRef& aggregate, const Total& 
   return std::nullopt;
 }
 
-Integer to_integer(Uint128 value) {
-  return (Integer(static_cast<uint64_t>(value >> 64)) << 64) + Integer(static_cast<uint64_t>(value));
-}
+Integer to_integer(Uint128 value) { return (Integer(static_cast<uint64_t>(value >> 64)) << 64) + Integer(static_cast<uint64_t>(value)); }
 
 double to_nearest_double(const Fraction& fraction) {
   constexpr Uint128 kExact = Uint128{1} << 53;
   if (fraction.numerator <= kExact && fraction.denominator <= kExact) {
-    return static_cast<double>(static_cast<uint64_t>(fraction.numerator)) / static_cast<double>(static_cast<uint64_t>(fraction.denominator));
+    return static_cast<double>(static_cast<uint64_t>(fraction.numerator)) /
+           static_cast<double>(static_cast<uint64_t>(fraction.denominator));
   }
   return rules::to_double(Rational(to_integer(fraction.numerator), to_integer(fraction.denominator)));
 }
@@ -164,9 +163,7 @@ bool AggregateRef::is_order_statistic() const {
   return kind == AggregateKind::kQuantile || kind == AggregateKind::kMin || kind == AggregateKind::kMax;
 }
 
-uint64_t aggregate_n(const AggregateRef& aggregate, const Total& total) {
-  return aggregate.of_latency ? total.latency_count : total.count;
-}
+uint64_t aggregate_n(const AggregateRef& aggregate, const Total& total) { return aggregate.of_latency ? total.latency_count : total.count; }
 
 Value Program::evaluate_node(int index, GroupWindows& windows) const {
   const Node& node = nodes[static_cast<size_t>(index)];

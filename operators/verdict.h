@@ -35,11 +35,11 @@ struct Value {
 // An aggregate as a program uses it.
 struct AggregateRef {
   rules::AggregateKind kind = rules::AggregateKind::kCount;
-  int window = 0;          // index into Plan::windows
-  bool of_latency = false; // n counts events that have a latency
-  int predicate = -1;      // index into View::predicates, for kCountIf and kShare
-  int64_t window_ms = 0;   // W as written
-  rules::Rational quantile;  // of kQuantile; 0 for kMin and 1 for kMax, which are decided like quantiles
+  int window = 0;                                             // index into Plan::windows
+  bool of_latency = false;                                    // n counts events that have a latency
+  int predicate = -1;                                         // index into View::predicates, for kCountIf and kShare
+  int64_t window_ms = 0;                                      // W as written
+  rules::Rational quantile;                                   // of kQuantile; 0 for kMin and 1 for kMax, which are decided like quantiles
   std::optional<std::pair<int64_t, int64_t>> small_quantile;  // numerator and denominator, if they fit
   double quantile_double = 0;
 

@@ -61,7 +61,8 @@ Status WindowState::tick(EventTime tick, std::vector<uint64_t>& emptied) {
     Group& state = at(group);
     // If the newest of them has left, all have.
     if (state.candidate.event >= new_tail) state.last.event = std::max(state.last.event, state.candidate.event);
-    if (state.candidate.latency_event >= new_tail) state.last.latency_event = std::max(state.last.latency_event, state.candidate.latency_event);
+    if (state.candidate.latency_event >= new_tail)
+      state.last.latency_event = std::max(state.last.latency_event, state.candidate.latency_event);
     state.candidate = {};
     mark_changed(group, tick);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Running totals of one window over all groups of a partition: what enters is added, what leaves is subtracted, so that a rule costs O(1) a tick.
+// Running totals of one window over all groups of a partition: what enters is added, what leaves is subtracted, so that a rule costs O(1) a
+// tick.
 //
 // Thread:     worker-confined.
 // Invariants: between ticks totals are the sum of the stored panes in [tail, head), late rows included as soon as they take effect; so a
@@ -31,14 +32,15 @@ class WindowState {
  public:
   WindowState(const Window& window, PaneStore& panes) : window_(window), panes_(panes) {}
 
-  // Ticks before `tick` have passed at which nothing changed (due() is not before `tick`): moves the bounds past them, so that rows which are
-  // too late for any window to come are told from those that are not.
+  // Ticks before `tick` have passed at which nothing changed (due() is not before `tick`): moves the bounds past them, so that rows which
+  // are too late for any window to come are told from those that are not.
   void skip_to(EventTime tick);
 
   // Rows of level-0 pane `start` took effect at `now` and are in the pane store. A late row inside the window is added at once.
   void on_rows(EventTime start, Duration width, EventTime now, EventTime first_tick, const PaneRows& rows);
 
-  // Moves the window to tick T. changed() then lists the groups whose total may have changed; `emptied` (not null) gets those that have become empty.
+  // Moves the window to tick T. changed() then lists the groups whose total may have changed; `emptied` (not null) gets those that have
+  // become empty.
   Status tick(EventTime tick, std::vector<uint64_t>& emptied);
 
   // Rebuilds the totals as they stood after the tick before `evaluated` inclusive; `first_tick` as in on_rows.

@@ -43,12 +43,8 @@ Status MemoryStore::write(const WriteBatch& batch) {
   const std::unique_lock lock(mutex_);
   for (const WriteBatch::Operation& operation : batch.operations) {
     switch (operation.kind) {
-      case WriteBatch::Kind::kPut:
-        map_.assign(operation.key, operation.value);
-        break;
-      case WriteBatch::Kind::kDelete:
-        map_.erase(operation.key);
-        break;
+      case WriteBatch::Kind::kPut: map_.assign(operation.key, operation.value); break;
+      case WriteBatch::Kind::kDelete: map_.erase(operation.key); break;
       case WriteBatch::Kind::kDeleteRange:
         TOCSIN_CHECK(!operation.value.empty(), "a range delete needs an end");
         map_.erase_range(operation.key, operation.value);

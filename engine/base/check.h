@@ -12,8 +12,8 @@ namespace tocsin::internal {
 
 }  // namespace tocsin::internal
 
-#define TOCSIN_CHECK(condition, message)                                                        \
-  do {                                                                                          \
-    if (!(condition)) [[unlikely]]                                                              \
-      ::tocsin::internal::check_failed(__FILE__, __LINE__, #condition, message);                \
+#define TOCSIN_CHECK(condition, message)                                         \
+  do {                                                                           \
+    if (!(condition)) [[unlikely]]                                               \
+      ::tocsin::internal::check_failed(__FILE__, __LINE__, #condition, message); \
   } while (false)

@@ -60,8 +60,8 @@ inline Status internal_error(std::string message) { return {StatusCode::kInterna
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : content_(std::move(value)) {}           // NOLINT(google-explicit-constructor): `return value;`
-  Result(Status status) : content_(std::move(status)) {     // NOLINT(google-explicit-constructor): `return status;`
+  Result(T value) : content_(std::move(value)) {}        // NOLINT(google-explicit-constructor): `return value;`
+  Result(Status status) : content_(std::move(status)) {  // NOLINT(google-explicit-constructor): `return status;`
     TOCSIN_CHECK(!std::get<Status>(content_).ok(), "a Result without a value needs an error");
   }
 
@@ -95,7 +95,7 @@ class [[nodiscard]] Result {
 }  // namespace tocsin
 
 // Leaves the calling function with the error, if there is one.
-#define TOCSIN_RETURN_IF_ERROR(expression)                     \
-  do {                                                         \
+#define TOCSIN_RETURN_IF_ERROR(expression)                                                                             \
+  do {                                                                                                                 \
     if (::tocsin::Status status_of_expression = (expression); !status_of_expression.ok()) return status_of_expression; \
   } while (false)

@@ -1,9 +1,9 @@
 // `tocsin backtest`: what would these rules have done over these files?
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <CLI/App.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -145,13 +145,15 @@ void add_backtest(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("backtest", "Run rules over recorded telemetry at full speed, without a broker");
   command->add_option("--rules", arguments->rules, "Rule files (YAML)")->required()->expected(1, -1);
-  command->add_option("--events", arguments->events,
-                      "Files of events, each one input partition: .jsonl or .pb, also .gz or .zst; - is the standard input")
+  command
+      ->add_option("--events", arguments->events,
+                   "Files of events, each one input partition: .jsonl or .pb, also .gz or .zst; - is the standard input")
       ->required()
       ->expected(1, -1);
   command->add_option("--config", arguments->config, "Configuration file; only its section `time` matters here");
   command->add_option("--set", arguments->set, kSetHelp)->expected(1)->take_all();
-  command->add_option("--until", arguments->until, "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended");
+  command->add_option("--until", arguments->until,
+                      "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended");
   command->add_option("--alerts", arguments->alerts, "Write the alert log to this file, one JSON object a line");
   command->footer("Example:\n  tocsin backtest --rules rules/chat.yaml --events monday-0.jsonl.gz monday-1.jsonl.gz --alerts alerts.jsonl");
   command->callback([arguments, &exit_code] {

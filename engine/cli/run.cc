@@ -1,8 +1,8 @@
 // `tocsin run`: the service.
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <CLI/App.hpp>
 
 #include <csignal>
 #include <memory>
@@ -89,7 +89,8 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("--role", arguments->roles, "What this process does: aggregate, evaluate, or both (default), separated by a comma")
       ->delimiter(',')
       ->check(CLI::IsMember({"aggregate", "evaluate"}));
-  command->footer("SIGTERM or Ctrl-C: commits what is open and ends; a second one ends at once.\nExample:\n  tocsin run --config tocsin.yaml");
+  command->footer(
+      "SIGTERM or Ctrl-C: commits what is open and ends; a second one ends at once.\nExample:\n  tocsin run --config tocsin.yaml");
   command->callback([arguments, &exit_code] {
     const Status status = run_service(*arguments);
     exit_code = status.ok() ? kExitFine : report(status);

@@ -137,8 +137,8 @@ void KafkaConsumer::note_error(const rd_kafka_message_t& message) {
     slot(source_of(message)).out_of_range = true;
     return;
   }
-  const std::string where = message.rkt == nullptr ? fmt::format("group '{}'", options_.group)
-                                                   : fmt::format("topic '{}'", rd_kafka_topic_name(message.rkt));
+  const std::string where =
+      message.rkt == nullptr ? fmt::format("group '{}'", options_.group) : fmt::format("topic '{}'", rd_kafka_topic_name(message.rkt));
   const Status status = to_status(message.err, where, rd_kafka_message_errstr(&message));
   // A topic that is not there may come: the subscription waits for it.
   error_ = status.code() == StatusCode::kNotFound ? unavailable(status.message()) : status;

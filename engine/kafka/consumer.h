@@ -109,16 +109,16 @@ class KafkaConsumer final : public log::GroupConsumer {
   log::ConsumerListener& listener_;
   std::shared_ptr<Client> client_;  // outlives what follows
   QueueHandle queue_;
-  std::vector<TopicHandle> topics_;                       // as options_.topics; also keeps message.rkt comparable
-  std::vector<std::vector<int32_t>> sources_by_topic_;    // as topics_, by partition; -1: not seen yet
+  std::vector<TopicHandle> topics_;                     // as options_.topics; also keeps message.rkt comparable
+  std::vector<std::vector<int32_t>> sources_by_topic_;  // as topics_, by partition; -1: not seen yet
   std::vector<log::TopicPartition> sources_;
-  std::vector<Slot> slots_;         // as sources_
-  std::vector<int32_t> assigned_;   // being read
+  std::vector<Slot> slots_;        // as sources_
+  std::vector<int32_t> assigned_;  // being read
   std::optional<Pending> pending_;
   EndProbes probes_;
   std::vector<rd_kafka_message_t*> scratch_;  // room for one batch
-  Status error_;                    // the newest that waits to be reported
-  Status broken_;                   // kDataLoss
+  Status error_;                              // the newest that waits to be reported
+  Status broken_;                             // kDataLoss
   Status fenced_;
   bool in_listener_ = false;
   bool closed_ = false;

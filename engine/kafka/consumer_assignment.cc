@@ -187,9 +187,10 @@ Status KafkaConsumer::restore_ranges() {
 Status KafkaConsumer::settle_range(int32_t source, int64_t low, int64_t high) {
   const int64_t from = position(source);
   if (from > high) {
-    return data_loss(fmt::format("{}/{}: the position {} lies beyond the end of the log, {}: the topic was made anew or lost records; "
-                                 "bring the topic back, or start over with another `app` name",
-                                 at(source).topic, at(source).partition, from, high));
+    return data_loss(
+        fmt::format("{}/{}: the position {} lies beyond the end of the log, {}: the topic was made anew or lost records; "
+                    "bring the topic back, or start over with another `app` name",
+                    at(source).topic, at(source).partition, from, high));
   }
   slot(source).out_of_range = false;
   if (from >= low) return {};  // it was a broker's passing mood: read on where we were

@@ -6,21 +6,18 @@ namespace tocsin::kafka {
 namespace {
 
 bool is_fencing(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-         code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+  return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
 }  // namespace
 
 StatusCode reaction_to(rd_kafka_resp_err_t code) {
   switch (code) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
-      return StatusCode::kOk;
+    case RD_KAFKA_RESP_ERR_NO_ERROR: return StatusCode::kOk;
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-    case RD_KAFKA_RESP_ERR__FENCED:
-      return StatusCode::kFenced;
+    case RD_KAFKA_RESP_ERR__FENCED: return StatusCode::kFenced;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
@@ -42,17 +39,13 @@ StatusCode reaction_to(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-    case RD_KAFKA_RESP_ERR__INVALID_ARG:
-      return StatusCode::kInvalidArgument;
+    case RD_KAFKA_RESP_ERR__INVALID_ARG: return StatusCode::kInvalidArgument;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      return StatusCode::kNotFound;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return StatusCode::kNotFound;
     case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
-      return StatusCode::kDataLoss;
-    default:
-      return StatusCode::kUnavailable;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID: return StatusCode::kDataLoss;
+    default: return StatusCode::kUnavailable;
   }
 }
 
@@ -61,21 +54,16 @@ std::string_view next_step(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-    case RD_KAFKA_RESP_ERR__FENCED:
-      return "another process runs with the same `instance`; give each process a name of its own";
+    case RD_KAFKA_RESP_ERR__FENCED: return "another process runs with the same `instance`; give each process a name of its own";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return "grant this user Read and Describe on the topics it reads, Write and Describe on those it writes";
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-      return "grant this user Read on the consumer groups `<app>-*`";
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return "grant this user the operation on the cluster";
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED: return "grant this user Read on the consumer groups `<app>-*`";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return "grant this user the operation on the cluster";
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
       return "grant this user Write and Describe on the transactional ids `<app>-*`";
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-      return "raise the topic's max.message.bytes and message.max.bytes under `kafka:`";
-    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
-      return "raise transaction.max.timeout.ms on the brokers";
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return "raise the topic's max.message.bytes and message.max.bytes under `kafka:`";
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT: return "raise transaction.max.timeout.ms on the brokers";
     case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
       return "set session.timeout.ms between the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms";
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
@@ -85,19 +73,15 @@ std::string_view next_step(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
       return "check the topic's name and partitions, or make our own topics with `tocsin topics --create`";
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-      return "check the sasl.* properties under `kafka:`";
-    case RD_KAFKA_RESP_ERR__SSL:
-      return "check security.protocol and the ssl.* properties under `kafka:`";
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: return "check the sasl.* properties under `kafka:`";
+    case RD_KAFKA_RESP_ERR__SSL: return "check security.protocol and the ssl.* properties under `kafka:`";
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-      return "check that the brokers run and bootstrap.servers names them";
+    case RD_KAFKA_RESP_ERR__RESOLVE: return "check that the brokers run and bootstrap.servers names them";
     case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
       return "the topic was made anew or lost records: bring it back, or start over with another `app` name";
-    default:
-      return {};
+    default: return {};
   }
 }
 

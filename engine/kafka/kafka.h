@@ -37,7 +37,7 @@ struct ConsumerOptions {
   std::string member;               // group.instance.id: stable over restarts, unique in the group
   std::vector<std::string> topics;  // names, no patterns
   Assignor assignor = Assignor::kRoundRobin;
-  int64_t queue_bytes = 64 << 20;   // payload held ahead of poll(), all partitions together
+  int64_t queue_bytes = 64 << 20;  // payload held ahead of poll(), all partitions together
   size_t batch_records_max = 1'000;
   bool read_content_type = true;    // false spares looking at headers
   Duration rewind_timeout{15'000};  // rewind() waits so long for transactions in doubt, then poll() goes on waiting
@@ -47,8 +47,8 @@ struct ConsumerOptions {
 struct ProducerOptions {
   Properties user;
   std::string client_id;
-  std::string transactional_id;      // stable over restarts, unique in the cluster
-  std::vector<std::string> topics;   // that will be written: their metadata are fetched before the first transaction
+  std::string transactional_id;     // stable over restarts, unique in the cluster
+  std::vector<std::string> topics;  // that will be written: their metadata are fetched before the first transaction
   Duration transaction_timeout{10'000};
   Duration replace_timeout{30'000};  // for a new client to take over the transactional id
   std::stop_token stop;              // leaves off waiting; the outcome is then kUnavailable
@@ -57,7 +57,7 @@ struct ProducerOptions {
 struct ReaderOptions {
   Properties user;
   std::string client_id;
-  std::string group;                 // never joined; brokers with ACLs want a group that this user may read
+  std::string group;  // never joined; brokers with ACLs want a group that this user may read
   int64_t queue_bytes = 64 << 20;
   Duration progress_timeout{30'000};  // read() gives up after so long without a record or the end
   std::stop_token stop;

@@ -16,9 +16,9 @@ Status ask_offsets(const Client& client, const std::vector<OffsetQuestion>& ques
   const rd_kafka_resp_err_t code =
       rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(timeout_ms, 1), text.data(), text.size());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(code, "asking for offsets", text.data());
-  const ErrorHandle error(rd_kafka_AdminOptions_set_isolation_level(
-      options.get(),
-      isolation == Isolation::kCommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+  const ErrorHandle error(rd_kafka_AdminOptions_set_isolation_level(options.get(), isolation == Isolation::kCommitted
+                                                                                       ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                                                                                       : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
   if (error != nullptr) return to_status(rd_kafka_error_code(error.get()), "asking for offsets", rd_kafka_error_string(error.get()));
   rd_kafka_AdminOptions_set_opaque(options.get(), opaque);
   const PartitionListHandle list = make_partition_list(questions.size());
@@ -59,8 +59,8 @@ Result<std::vector<int64_t>> list_offsets(const Client& client, const std::vecto
   std::vector<int64_t> offsets;
   offsets.reserve(questions.size());
   for (const OffsetQuestion& question : questions) {
-    const auto found = std::find_if(answers->begin(), answers->end(),
-                                    [&](const OffsetAnswer& answer) { return answer.partition == question.partition; });
+    const auto found =
+        std::find_if(answers->begin(), answers->end(), [&](const OffsetAnswer& answer) { return answer.partition == question.partition; });
     const std::string name = fmt::format("asking for offsets of {}/{}", question.partition.topic, question.partition.partition);
     if (found == answers->end()) return unavailable(name + ": not in the answer");
     if (found->error != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(found->error, name);

@@ -98,8 +98,9 @@ Status KafkaProducer::take_over(Deadline deadline) {
     if (rd_kafka_error_is_retriable(error.get()) == 0) return to_status(code, who(), rd_kafka_error_string(error.get()));
     if (options_.stop.stop_requested()) return unavailable(fmt::format("{}: stopped while waiting for the coordinator", who()));
     if (deadline.passed()) {
-      return unavailable(to_status(code, fmt::format("{}: not owned after {} ms", who(), options_.replace_timeout.ms),
-                                   rd_kafka_error_string(error.get())).message());
+      return unavailable(
+          to_status(code, fmt::format("{}: not owned after {} ms", who(), options_.replace_timeout.ms), rd_kafka_error_string(error.get()))
+              .message());
     }
   }
 }
@@ -201,8 +202,8 @@ std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transacti
     std::copy(commit.metadata.begin(), commit.metadata.end(), static_cast<char*>(entry->metadata));
     entry->metadata_size = commit.metadata.size();
   }
-  return failure(ErrorHandle(
-      rd_kafka_send_offsets_to_transaction(client_->get(), list.get(), group->get(), std::max(deadline.remaining_ms(), 1))));
+  return failure(
+      ErrorHandle(rd_kafka_send_offsets_to_transaction(client_->get(), list.get(), group->get(), std::max(deadline.remaining_ms(), 1))));
 }
 
 Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, const Deliveries& deliveries) {
@@ -214,11 +215,8 @@ Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, c
       fenced_ = to_status(failed->code, who(), failed->message);
       break;
     }
-    case TransactionStep::kFenced:
-      fenced_ = to_status(error.code, who(), error.message);
-      break;
-    case TransactionStep::kReplace:
-      return replace_after(error);
+    case TransactionStep::kFenced: fenced_ = to_status(error.code, who(), error.message); break;
+    case TransactionStep::kReplace: return replace_after(error);
   }
   topics_.clear();
   client_.reset();

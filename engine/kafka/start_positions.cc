@@ -42,9 +42,8 @@ Result<std::vector<std::optional<log::CommittedOffset>>> fetch_committed(const C
       continue;
     }
     const char* metadata = static_cast<const char*>(found.metadata);
-    committed.push_back(log::CommittedOffset{
-        .offset = found.offset,
-        .metadata = metadata == nullptr ? std::string() : std::string(metadata, found.metadata_size)});
+    committed.push_back(log::CommittedOffset{.offset = found.offset,
+                                             .metadata = metadata == nullptr ? std::string() : std::string(metadata, found.metadata_size)});
   }
   return committed;
 }

@@ -125,8 +125,7 @@ Status FileSource::read(File& file, MessageReader::Messages& messages) {
     TOCSIN_RETURN_IF_ERROR(status);
     if (to_skip == 0) return {};
     if (messages.views.empty()) {
-      return data_loss(
-          fmt::format("{} has {} messages; reading was to start at {}", file.path, file.skipped_to, file.position));
+      return data_loss(fmt::format("{} has {} messages; reading was to start at {}", file.path, file.skipped_to, file.position));
     }
     file.skipped_to += static_cast<int64_t>(messages.views.size());
   } while (true);
@@ -136,9 +135,8 @@ Status FileSource::open_reader(File& file) const {
   Result<std::unique_ptr<ByteStream>> stream = open_byte_stream(file.path, file.must_be_compressed, options_.stdin_descriptor);
   if (!stream.ok()) return stream.status();
   const size_t share = std::max(kChunkBytesInAll / files_.size(), kChunkBytesMin);
-  const MessageReader::Options options{.framing = file.framing,
-                                       .chunk_bytes = std::min(options_.poll_bytes_max, share),
-                                       .message_bytes_max = options_.message_bytes_max};
+  const MessageReader::Options options{
+      .framing = file.framing, .chunk_bytes = std::min(options_.poll_bytes_max, share), .message_bytes_max = options_.message_bytes_max};
   file.reader = std::make_unique<MessageReader>(file.path == "-" ? "standard input" : file.path, std::move(*stream), options);
   file.skipped_to = 0;
   return {};
@@ -168,8 +166,8 @@ Status FileSource::rewind() {
   if (!assigned_) return {};
   for (const File& each : files_) {
     if (!each.bytes && (each.reader != nullptr || each.finished)) {
-      return invalid_argument(fmt::format("{} cannot be read a second time; start again from a file",
-                                          each.path == "-" ? "the standard input" : each.path));
+      return invalid_argument(
+          fmt::format("{} cannot be read a second time; start again from a file", each.path == "-" ? "the standard input" : each.path));
     }
   }
   listener_.on_lost(all_sources());

@@ -77,7 +77,7 @@ class FileSource : public GroupConsumer {
     std::string path;
     Framing framing = Framing::kLines;
     bool must_be_compressed = false;
-    std::optional<uint64_t> bytes;  // absent: not a regular file
+    std::optional<uint64_t> bytes;          // absent: not a regular file
     std::unique_ptr<MessageReader> reader;  // while being read
     uint64_t bytes_read = 0;
     int64_t position = 0;    // of the next message that is handed out

@@ -50,11 +50,8 @@ Status MemoryConsumer::poll(Duration timeout, RecordBatch& batch) {
 Status MemoryConsumer::follow_group(Lock& lock) {
   while (true) {
     switch (standing()) {
-      case MemoryGroup::Standing::kSteady:
-        return {};
-      case MemoryGroup::Standing::kFenced:
-        lose_all(lock);
-        return fenced_status();
+      case MemoryGroup::Standing::kSteady: return {};
+      case MemoryGroup::Standing::kFenced: lose_all(lock); return fenced_status();
       case MemoryGroup::Standing::kUnknown:
         lose_all(lock);
         member_id_ = group_.join(options_.instance_id, options_.topics, options_.strategy);

@@ -104,9 +104,7 @@ MemoryGroup::Member* MemoryGroup::find(const std::string& member_id) {
   return found == members_.end() ? nullptr : &*found;
 }
 
-const MemoryGroup::Member* MemoryGroup::find(const std::string& member_id) const {
-  return const_cast<MemoryGroup*>(this)->find(member_id);
-}
+const MemoryGroup::Member* MemoryGroup::find(const std::string& member_id) const { return const_cast<MemoryGroup*>(this)->find(member_id); }
 
 const MemoryGroup::Member* MemoryGroup::find_instance(const std::string& instance_id) const {
   if (instance_id.empty()) return nullptr;

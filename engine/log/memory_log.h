@@ -22,8 +22,8 @@ struct MemoryLogOptions {
   // As on a broker, a transaction leaves a control record behind its records in each partition that it touched, and a rolled back
   // one its unreadable records too: offsets have gaps.
   bool control_records = true;
-  size_t record_bytes_max = 1'048'588;        // of key and value; Kafka's default for a message
-  size_t offset_metadata_bytes_max = 4'096;   // Kafka's default
+  size_t record_bytes_max = 1'048'588;       // of key and value; Kafka's default for a message
+  size_t offset_metadata_bytes_max = 4'096;  // Kafka's default
 };
 
 // What a topic keeps.

@@ -62,9 +62,8 @@ Result<std::vector<int32_t>> MemoryProducer::validate(const Transaction& transac
   }
   for (const OffsetCommit& offset : transaction.offsets) {
     if (offset.metadata.size() > broker_.options.offset_metadata_bytes_max) {
-      return invalid_argument(fmt::format("metadata of {} bytes with the offset of {} partition {}; {} are allowed",
-                                          offset.metadata.size(), offset.partition.topic, offset.partition.partition,
-                                          broker_.options.offset_metadata_bytes_max));
+      return invalid_argument(fmt::format("metadata of {} bytes with the offset of {} partition {}; {} are allowed", offset.metadata.size(),
+                                          offset.partition.topic, offset.partition.partition, broker_.options.offset_metadata_bytes_max));
     }
   }
   return partitions;

@@ -81,7 +81,8 @@ void AggregateWorker::refuse_future_events() {
   for (Event& event : events_.events()) {
     if (event.time <= latest) continue;
     event.refused = true;
-    events_.reject(event.index, fmt::format("timestamp is more than {} ahead of the wall clock", format_duration(*options_.max_future_skew)), event.raw);
+    events_.reject(event.index,
+                   fmt::format("timestamp is more than {} ahead of the wall clock", format_duration(*options_.max_future_skew)), event.raw);
   }
 }
 
@@ -176,7 +177,8 @@ v1::Frame AggregateWorker::make_header() {
     in.started = true;
     const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(source)];
     v1::InputProgress& progress = *header.add_inputs();
-    const auto topic = std::find_if(partition_counts_.begin(), partition_counts_.end(), [&](const auto& entry) { return entry.first == partition.topic; });
+    const auto topic =
+        std::find_if(partition_counts_.begin(), partition_counts_.end(), [&](const auto& entry) { return entry.first == partition.topic; });
     TOCSIN_CHECK(topic != partition_counts_.end(), "a partition of a topic that was not subscribed");
     progress.set_topic(static_cast<uint32_t>(topic - partition_counts_.begin()));
     progress.set_partition(partition.partition);
@@ -301,7 +303,8 @@ int64_t AggregateWorker::lag() const {
 }
 
 bool AggregateWorker::finished() const {
-  const bool ended = !inputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.finished && !in.changed; });
+  const bool ended =
+      !inputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.finished && !in.changed; });
   return ended && !committer_.busy();
 }
 

@@ -31,7 +31,7 @@
 namespace tocsin {
 
 struct AggregateOptions {
-  std::string worker;             // unique name, in frames
+  std::string worker;  // unique name, in frames
   std::string partials_topic;
   std::string dead_letters_topic;
   uint32_t partials_partitions = 1;
@@ -86,14 +86,14 @@ class AggregateWorker final : public log::ConsumerListener {
  private:
   struct Input {
     bool assigned = false;
-    bool started = false;   // `from` is known
+    bool started = false;  // `from` is known
     bool finished = false;
-    bool changed = false;   // since the last flush
+    bool changed = false;  // since the last flush
     bool paused = false;
     bool probing = false;
     PartitionClock clock;
-    int64_t from = 0;       // the next frame's range begins here
-    int64_t lost = 0;       // offsets in that range that could not be read
+    int64_t from = 0;  // the next frame's range begins here
+    int64_t lost = 0;  // offsets in that range that could not be read
     WallTime last_arrival;
     WallTime last_probe;
     std::optional<int64_t> end;  // readable end, when last asked

@@ -1,6 +1,5 @@
 #include "engine/runtime/backtest.h"
 
-
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -65,8 +64,8 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.alerts.format = AlertFormat::kProtobuf;
   evaluate.until = options.until;
   evaluate.commit_interval = {10};
-  self->evaluate_ =
-      std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_, self->recorder_, system_now);
+  self->evaluate_ = std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_,
+                                                     self->recorder_, system_now);
   log::MemoryConsumerOptions consumer;
   consumer.group = kGroup;
   consumer.topics = {kPartials};
@@ -95,7 +94,8 @@ BacktestCounters Backtest::counters() {
     }
   }
   counters.dead_letters.assign(by_reason.begin(), by_reason.end());
-  std::stable_sort(counters.dead_letters.begin(), counters.dead_letters.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(counters.dead_letters.begin(), counters.dead_letters.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   return counters;
 }
 

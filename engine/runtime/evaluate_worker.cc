@@ -159,13 +159,15 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   if (evaluator->next_offset() != committed) {
     const auto text = [](const std::optional<int64_t>& offset) { return offset ? std::to_string(*offset) : std::string("nothing"); };
     return data_loss(fmt::format(
-        "partition {} of the state stands at partials offset {}, but the group has committed {}: they are written together, so one of them was "
+        "partition {} of the state stands at partials offset {}, but the group has committed {}: they are written together, so one of them "
+        "was "
         "changed or removed by something else. Restore the topic {} or the group's offsets; or start over with another `app` name",
         partition, text(evaluator->next_offset()), text(committed), options_.changelog_topic));
   }
-  spdlog::info("evaluate {}: partition {} restored: {} of {} changelog records read{}, {} groups, evaluated up to {}", options_.worker, partition,
-               report->records_read, report->changelog_end - report->changelog_begin, report->rebuilt ? " (rebuilt from nothing)" : "",
-               evaluator->group_count(), evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
+  spdlog::info("evaluate {}: partition {} restored: {} of {} changelog records read{}, {} groups, evaluated up to {}", options_.worker,
+               partition, report->records_read, report->changelog_end - report->changelog_begin,
+               report->rebuilt ? " (rebuilt from nothing)" : "", evaluator->group_count(),
+               evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
   const std::optional<int64_t> rewind = evaluator->rewind_offset();
   Task& task = tasks_[assignment.source];
   task.lease = lease;
@@ -196,7 +198,8 @@ void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
     return last ? write_committed(**last) : Status();
   };
   if (const Status status = finish(); !status.ok()) {
-    spdlog::warn("evaluate {}: the last commit before a rebalance failed ({}); the next owner does that work again", options_.worker, status.message());
+    spdlog::warn("evaluate {}: the last commit before a rebalance failed ({}); the next owner does that work again", options_.worker,
+                 status.message());
   }
   drop_all();
 }
@@ -207,9 +210,10 @@ void EvaluateWorker::on_lost(const std::vector<int32_t>&) {
 }
 
 void EvaluateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
-  failure_ = data_loss(fmt::format("offsets {} to {} of partials partition {} are gone (retention was shorter than the time this partition was not "
-                                   "evaluated): what happened in them is unknown. Give the topic a longer retention and start over with another `app` name",
-                                   from, to, partition_of(source)));
+  failure_ = data_loss(
+      fmt::format("offsets {} to {} of partials partition {} are gone (retention was shorter than the time this partition was not "
+                  "evaluated): what happened in them is unknown. Give the topic a longer retention and start over with another `app` name",
+                  from, to, partition_of(source)));
 }
 
 void EvaluateWorker::drop_all() {

@@ -19,7 +19,7 @@ namespace tocsin {
 class FlightRecorder {
  public:
   enum class Phase : uint8_t {
-    kStopped = 0,      // not running, or ended in good order
+    kStopped = 0,  // not running, or ended in good order
     kRunning = 1,
     kTransaction = 2,  // between the begin of a transaction and its outcome
     kCommitted = 3,    // committed, the state store does not have it yet

@@ -21,7 +21,8 @@ std::vector<v1::Frame> split(const v1::Frame& header, std::vector<v1::ViewRows>&
 
 }  // namespace
 
-std::vector<log::OutRecord> make_frames(const v1::Frame& header, std::vector<std::vector<v1::ViewRows>> rows_by_partition, const std::string& topic) {
+std::vector<log::OutRecord> make_frames(const v1::Frame& header, std::vector<std::vector<v1::ViewRows>> rows_by_partition,
+                                        const std::string& topic) {
   std::vector<log::OutRecord> records;
   for (size_t q = 0; q < rows_by_partition.size(); ++q) {
     std::vector<v1::Frame> parts = split(header, rows_by_partition[q]);

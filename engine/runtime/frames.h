@@ -18,6 +18,7 @@ inline constexpr size_t kFramePartBytes = 800'000;
 
 // `header` has everything but part, parts, views; `rows_by_partition[q]` goes to partition q of `topic`, also if it is empty: every
 // transaction tells every partition how far the input has been read, so that ranges are without gaps.
-std::vector<log::OutRecord> make_frames(const v1::Frame& header, std::vector<std::vector<v1::ViewRows>> rows_by_partition, const std::string& topic);
+std::vector<log::OutRecord> make_frames(const v1::Frame& header, std::vector<std::vector<v1::ViewRows>> rows_by_partition,
+                                        const std::string& topic);
 
 }  // namespace tocsin

@@ -30,7 +30,8 @@ class KafkaCluster final : public Cluster {
     std::vector<std::string> findings = config::check_input_topics(config_, *found);
     const std::vector<std::string> own = config::check_own_topics(config_, *found);
     findings.insert(findings.end(), own.begin(), own.end());
-    if (!findings.empty()) return invalid_argument(fmt::format("the topics are not as they have to be:\n  {}", fmt::join(findings, "\n  ")));
+    if (!findings.empty())
+      return invalid_argument(fmt::format("the topics are not as they have to be:\n  {}", fmt::join(findings, "\n  ")));
     const auto partials = std::find_if(found->begin(), found->end(), [&](const auto& topic) { return topic.name == topics_.partials; });
     return static_cast<uint32_t>(partials->partitions);
   }

@@ -16,8 +16,8 @@
 
 namespace tocsin {
 
-// Reads and checks rule files and compiles them. All findings (errors and warnings, complete lines) are appended to `findings`; an error among
-// them makes the result kInvalidArgument.
+// Reads and checks rule files and compiles them. All findings (errors and warnings, complete lines) are appended to `findings`; an error
+// among them makes the result kInvalidArgument.
 Result<std::shared_ptr<const Plan>> load_plan(const std::vector<std::string>& rule_files, const config::TimeConfig& time,
                                               const rules::LoadOptions& options, std::vector<std::string>& findings);
 

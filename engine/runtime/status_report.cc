@@ -22,7 +22,8 @@ ProcessStatus sum_up(const std::vector<const WorkerStatus*>& workers, const Proc
     sum.evaluated_ms = sum.evaluated_ms == WorkerStatus::kUnknown ? evaluated : std::min(sum.evaluated_ms, evaluated);
   }
   const double seconds = static_cast<double>((now - before.at).ms) / 1000;
-  if (before.at.ms != 0 && seconds > 0) sum.events_per_second = static_cast<double>(sum.events - std::min(before.events, sum.events)) / seconds;
+  if (before.at.ms != 0 && seconds > 0)
+    sum.events_per_second = static_cast<double>(sum.events - std::min(before.events, sum.events)) / seconds;
   return sum;
 }
 

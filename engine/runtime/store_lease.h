@@ -3,9 +3,9 @@
 // Which worker of this process may write a partition's rows to the store they share.
 //
 // A worker may learn late that a partition has moved on to another worker of the same process (it was stuck, its session ran out), with
-// a committed transaction, or half a restore, still to be written to the store. Written then, old rows would replace newer ones. So a worker
-// takes the lease before it restores a partition, which ends every earlier one, and writes under it. What is then not written is not lost:
-// the changelog has it.
+// a committed transaction, or half a restore, still to be written to the store. Written then, old rows would replace newer ones. So a
+// worker takes the lease before it restores a partition, which ends every earlier one, and writes under it. What is then not written is not
+// lost: the changelog has it.
 //
 // Thread:     any.
 // Lifetime:   StoreLeases and the store outlive the leases.

@@ -109,7 +109,8 @@ auto open_patiently(const std::string& what, const std::stop_token& stop, const 
   }
 }
 
-Status run_aggregate(const Environment& environment, int index, FlightRecorder recorder, WorkerStatus& status, const std::stop_token& stop) {
+Status run_aggregate(const Environment& environment, int index, FlightRecorder recorder, WorkerStatus& status,
+                     const std::stop_token& stop) {
   const config::Config& config = environment.config;
   const std::string member = member_name(config, "aggregate", index);
   auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kAggregate, member); });
@@ -207,8 +208,8 @@ void report(const config::Config& config, Cluster& cluster, const std::vector<co
     const ProcessStatus now = sum_up(workers, before, system_now());
     cluster.signal(status_to_json(now, config.instance));
     if (second % 10 == 0 && second > 0) {
-      spdlog::info("{:.0f} events/s, lag {} messages, {} groups, {} alert events, evaluated up to {}", now.events_per_second, now.lag, now.groups,
-                   now.alerts, now.evaluated_ms == WorkerStatus::kUnknown ? "nothing yet" : format_rfc3339(now.evaluated_ms));
+      spdlog::info("{:.0f} events/s, lag {} messages, {} groups, {} alert events, evaluated up to {}", now.events_per_second, now.lag,
+                   now.groups, now.alerts, now.evaluated_ms == WorkerStatus::kUnknown ? "nothing yet" : format_rfc3339(now.evaluated_ms));
     }
     before = now;
     for (int i = 0; i < 10 && !stop.stop_requested(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -281,7 +282,8 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   StoreLeases leases(*directory->store);
 
   const WorkerCounts counts = count_workers(options, *partitions);
-  const size_t queue_bytes = static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
+  const size_t queue_bytes =
+      static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
   const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, queue_bytes};
   WorkerThreads workers(*directory->flight, stopping);
   for (int i = 0; i < counts.evaluate; ++i) {

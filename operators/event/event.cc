@@ -14,9 +14,8 @@ constexpr std::array<std::string_view, kFieldCount> kFieldNames = {
 constexpr std::array<std::string_view, 5> kLevels = {"DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"};
 
 bool equal_without_case(std::string_view text, std::string_view capitals) {
-  return text.size() == capitals.size() && std::equal(text.begin(), text.end(), capitals.begin(), [](char a, char b) {
-           return std::toupper(static_cast<unsigned char>(a)) == b;
-         });
+  return text.size() == capitals.size() && std::equal(text.begin(), text.end(), capitals.begin(),
+                                                      [](char a, char b) { return std::toupper(static_cast<unsigned char>(a)) == b; });
 }
 
 }  // namespace

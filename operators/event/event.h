@@ -72,10 +72,10 @@ struct Event {
   double value = 0;                  // of a measurement
   uint32_t weight = 1;               // >= 1
   bool success = true;
-  bool measurement = false;          // has metric and value; not a request
-  bool refused = false;              // was found unusable after decoding (too far in the future); counts nowhere
-  uint32_t index = 0;                // position in its message, from 0
-  std::string_view raw;              // the event's own bytes: the submessage, or the JSON object's text
+  bool measurement = false;  // has metric and value; not a request
+  bool refused = false;      // was found unusable after decoding (too far in the future); counts nowhere
+  uint32_t index = 0;        // position in its message, from 0
+  std::string_view raw;      // the event's own bytes: the submessage, or the JSON object's text
 };
 
 // An event (or a whole message, then index 0) that cannot be used.
@@ -110,8 +110,12 @@ class EventBatch {
   void reject(uint32_t index, std::string reason, std::string_view raw) { dead_letters_.push_back({index, std::move(reason), raw}); }
 
   // The text of slot `slot` of event number `event`; "" if absent.
-  std::string_view& slot(size_t event, int slot) { return slots_[event * static_cast<size_t>(slots_per_event_) + static_cast<size_t>(slot)]; }
-  std::string_view slot(size_t event, int slot) const { return slots_[event * static_cast<size_t>(slots_per_event_) + static_cast<size_t>(slot)]; }
+  std::string_view& slot(size_t event, int slot) {
+    return slots_[event * static_cast<size_t>(slots_per_event_) + static_cast<size_t>(slot)];
+  }
+  std::string_view slot(size_t event, int slot) const {
+    return slots_[event * static_cast<size_t>(slots_per_event_) + static_cast<size_t>(slot)];
+  }
   // All slots of an event, slots_per_event() of them.
   const std::string_view* slots(size_t event) const { return slots_.data() + event * static_cast<size_t>(slots_per_event_); }
 

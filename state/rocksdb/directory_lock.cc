@@ -19,8 +19,10 @@ namespace {
 constexpr std::string_view kFileName = "tocsin.lock";
 
 Status cannot_use(const std::string& directory, const std::string& reason) {
-  return invalid_argument(fmt::format("cannot use state directory {}: {}; give user {} write access to it, or set state.path to a "
-                                      "directory that has it", directory, reason, ::geteuid()));
+  return invalid_argument(
+      fmt::format("cannot use state directory {}: {}; give user {} write access to it, or set state.path to a "
+                  "directory that has it",
+                  directory, reason, ::geteuid()));
 }
 
 // The process id that the holder wrote, if it has got that far.
@@ -35,8 +37,10 @@ std::optional<pid_t> read_holder(int descriptor) {
 Status in_use(const std::string& directory, int descriptor) {
   const std::optional<pid_t> holder = read_holder(descriptor);
   if (holder == ::getpid()) return unavailable(fmt::format("state directory {} is already open in this process", directory));
-  return unavailable(fmt::format("state directory {} is in use by another process (pid {}); stop that one, or give this one an "
-                                 "instance name or state.path of its own", directory, holder ? std::to_string(*holder) : "unknown"));
+  return unavailable(
+      fmt::format("state directory {} is in use by another process (pid {}); stop that one, or give this one an "
+                  "instance name or state.path of its own",
+                  directory, holder ? std::to_string(*holder) : "unknown"));
 }
 
 // For people and messages only; the lock itself does not depend on it.

@@ -43,12 +43,8 @@ rocksdb::Status fill(rocksdb::WriteBatch& to, const WriteBatch& from) {
   rocksdb::Status status;
   for (const WriteBatch::Operation& operation : from.operations) {
     switch (operation.kind) {
-      case WriteBatch::Kind::kPut:
-        status = to.Put(operation.key, operation.value);
-        break;
-      case WriteBatch::Kind::kDelete:
-        status = to.Delete(operation.key);
-        break;
+      case WriteBatch::Kind::kPut: status = to.Put(operation.key, operation.value); break;
+      case WriteBatch::Kind::kDelete: status = to.Delete(operation.key); break;
       case WriteBatch::Kind::kDeleteRange:
         TOCSIN_CHECK(!operation.value.empty(), "a range delete needs an end");
         // RocksDB refuses a range whose end comes first; for us it holds nothing.

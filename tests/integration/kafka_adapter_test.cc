@@ -87,9 +87,9 @@ TEST(KafkaAdapter, AProbeSeesNoFurtherThanAnOpenTransaction) {
   ASSERT_EQ(rd_kafka_init_transactions(open->get(), 10'000), nullptr);
   ASSERT_EQ(rd_kafka_begin_transaction(open->get()), nullptr);
   char value[] = "uncommitted";
-  ASSERT_EQ(rd_kafka_producev(open->get(), RD_KAFKA_V_TOPIC(input.c_str()), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(value, 11),
-                              RD_KAFKA_V_END),
-            RD_KAFKA_RESP_ERR_NO_ERROR);
+  ASSERT_EQ(
+      rd_kafka_producev(open->get(), RD_KAFKA_V_TOPIC(input.c_str()), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(value, 11), RD_KAFKA_V_END),
+      RD_KAFKA_RESP_ERR_NO_ERROR);
   ASSERT_EQ(rd_kafka_flush(open->get(), 10'000), RD_KAFKA_RESP_ERR_NO_ERROR);
   member.consumer->probe_end(0);
   ASSERT_TRUE(member.poll_until([&] { return !member.ends.empty(); }).ok());
@@ -145,8 +145,7 @@ TEST(KafkaAdapter, AStartIsANumberBeforeTheFirstRecordComes) {
     EXPECT_THAT(member.values_seen(), ElementsAre("50", "51"));
   }
   const WallTime between = wall_now() + Duration{5};
-  while (wall_now() < between) {
-  }
+  while (wall_now() < between) {}
   fill(input, 0, 1, 60);
   for (const auto& [time_ms, expected] : {std::pair<int64_t, size_t>{between.ms, 1}, {0, 8}, {-5, 8}, {wall_now().ms + 60'000, 0}}) {
     Member member(unique("group"), "m0", {input});

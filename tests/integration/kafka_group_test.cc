@@ -80,8 +80,7 @@ TEST(KafkaGroup, ARewindWaitsForATransactionInDoubt) {
   ASSERT_EQ(rd_kafka_begin_transaction(doubtful->get()), nullptr);
   const PartitionListHandle offsets = make_partition_list(1);
   rd_kafka_topic_partition_list_add(offsets.get(), input.c_str(), 0)->offset = 7;
-  const GroupMetadataHandle group(
-      rd_kafka_consumer_group_metadata_new_with_genid(member.options.group.c_str(), -1, "", nullptr));
+  const GroupMetadataHandle group(rd_kafka_consumer_group_metadata_new_with_genid(member.options.group.c_str(), -1, "", nullptr));
   ASSERT_EQ(rd_kafka_send_offsets_to_transaction(doubtful->get(), offsets.get(), group.get(), 10'000), nullptr);
 
   const Status waiting = member.consumer->rewind();
@@ -103,19 +102,23 @@ TEST(KafkaGroup, ARestartedMemberTakesItsPartitionsBackAtOnce) {
   ASSERT_TRUE(other.poll_until_assigned().ok());
   auto member = std::make_unique<Member>(group, "m0", std::vector<std::string>{input});
   member->join();
-  ASSERT_TRUE(member->poll_until([&] {
-                          std::ignore = other.poll_once(Duration{10});
-                          return member->given.size() == 2 && other.given.size() == 2;
-                        }).ok());
+  ASSERT_TRUE(member
+                  ->poll_until([&] {
+                    std::ignore = other.poll_once(Duration{10});
+                    return member->given.size() == 2 && other.given.size() == 2;
+                  })
+                  .ok());
   const size_t notes_before = other.notes.size();
   const auto restarted_at = std::chrono::steady_clock::now();
   member->crash();
   member = std::make_unique<Member>(group, "m0", std::vector<std::string>{input});
   member->join();
-  ASSERT_TRUE(member->poll_until([&] {
-                          std::ignore = other.poll_once(Duration{10});
-                          return !member->given.empty();
-                        }).ok());
+  ASSERT_TRUE(member
+                  ->poll_until([&] {
+                    std::ignore = other.poll_once(Duration{10});
+                    return !member->given.empty();
+                  })
+                  .ok());
   EXPECT_LT(std::chrono::steady_clock::now() - restarted_at, std::chrono::seconds(4)) << "the session ends after 6 s";
   EXPECT_THAT(member->given, SizeIs(2));
   EXPECT_THAT(other.notes, SizeIs(notes_before)) << "no rebalance for the others";
@@ -136,10 +139,12 @@ TEST(KafkaGroup, PartitionsAreRevokedInGoodOrderWhenAMemberJoins) {
   ASSERT_TRUE(first.poll_until_seen(40).ok());
   Member second(group, "m1", {input});
   second.join();
-  ASSERT_TRUE(second.poll_until([&] {
-                          std::ignore = first.poll_once(Duration{10});
-                          return second.given.size() == 2 && first.given.size() == 2;
-                        }).ok());
+  ASSERT_TRUE(second
+                  .poll_until([&] {
+                    std::ignore = first.poll_once(Duration{10});
+                    return second.given.size() == 2 && first.given.size() == 2;
+                  })
+                  .ok());
   EXPECT_THAT(first.notes, ElementsAre("assigned 4", "revoked 4", "assigned 2"));
   for (const log::Assignment& assignment : second.given) {
     ASSERT_TRUE(assignment.committed.has_value());
@@ -161,10 +166,12 @@ TEST(KafkaGroup, TheRangeAssignorGivesNeighboursToOneMember) {
     member->options.assignor = Assignor::kRange;
     member->join();
   }
-  ASSERT_TRUE(second.poll_until([&] {
-                          std::ignore = first.poll_once(Duration{10});
-                          return second.given.size() == 2 && first.given.size() == 2;
-                        }).ok());
+  ASSERT_TRUE(second
+                  .poll_until([&] {
+                    std::ignore = first.poll_once(Duration{10});
+                    return second.given.size() == 2 && first.given.size() == 2;
+                  })
+                  .ok());
   std::set<int32_t> partitions;
   for (const log::Assignment& a : second.given) partitions.insert(second.consumer->sources()[static_cast<size_t>(a.source)].partition);
   EXPECT_THAT(partitions, ElementsAre(2, 3));

@@ -39,9 +39,7 @@ class Copier {
     return member_.consumer->rewind();
   }
 
-  bool at_end(int64_t end) const {
-    return !member_.given.empty() && member_.consumer->position(member_.given.front().source) == end;
-  }
+  bool at_end(int64_t end) const { return !member_.given.empty() && member_.consumer->position(member_.given.front().source) == end; }
 
   int committed = 0;
   int unknown = 0;

@@ -14,7 +14,12 @@ TEST(Hash, MatchesThePublishedVectorsOfFnv1a) {
 
 TEST(Hash, FingerprintsOfTheSpecificationComeOut) {
   EXPECT_EQ(fmt::format("{:016x}", fnv1a("A")), "af63fc4c860222ec");
-  EXPECT_EQ(fmt::format("{:016x}", fnv1a("ChatErrorRateHigh\xff" "domain\xff" "chat\xff" "region\xff" "eu")), "410367ec194379e1");
+  EXPECT_EQ(fmt::format("{:016x}", fnv1a("ChatErrorRateHigh\xff"
+                                         "domain\xff"
+                                         "chat\xff"
+                                         "region\xff"
+                                         "eu")),
+            "410367ec194379e1");
 }
 
 TEST(Hash, GoesOnFromAState) {

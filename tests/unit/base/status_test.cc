@@ -18,9 +18,12 @@ TEST(Status, IsOkByDefaultAndCarriesNoMessage) {
 
 TEST(Status, MakersSetCodeAndMessage) {
   const std::pair<Status, StatusCode> cases[] = {
-      {invalid_argument("m"), StatusCode::kInvalidArgument}, {not_found("m"), StatusCode::kNotFound},
-      {unavailable("m"), StatusCode::kUnavailable},          {fenced("m"), StatusCode::kFenced},
-      {aborted("m"), StatusCode::kAborted},                  {data_loss("m"), StatusCode::kDataLoss},
+      {invalid_argument("m"), StatusCode::kInvalidArgument},
+      {not_found("m"), StatusCode::kNotFound},
+      {unavailable("m"), StatusCode::kUnavailable},
+      {fenced("m"), StatusCode::kFenced},
+      {aborted("m"), StatusCode::kAborted},
+      {data_loss("m"), StatusCode::kDataLoss},
       {internal_error("m"), StatusCode::kInternal},
   };
   for (const auto& [status, code] : cases) {

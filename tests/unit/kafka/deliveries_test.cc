@@ -36,9 +36,8 @@ TEST(Deliveries, TheReceiptHoldsTheHighestOffsetOfEachExplicitPartition) {
   report(deliveries, 2, 0);
   report(deliveries, 3, 99);
   report(deliveries, 4, 5);
-  EXPECT_THAT(deliveries.receipt().last_offsets,
-              ElementsAre(Pair(log::TopicPartition{"a", 0}, 0), Pair(log::TopicPartition{"a", 1}, 11),
-                          Pair(log::TopicPartition{"b", 2}, 5)));
+  EXPECT_THAT(deliveries.receipt().last_offsets, ElementsAre(Pair(log::TopicPartition{"a", 0}, 0), Pair(log::TopicPartition{"a", 1}, 11),
+                                                             Pair(log::TopicPartition{"b", 2}, 5)));
 }
 
 TEST(Deliveries, TheFirstRefusalNamesTopicAndSize) {

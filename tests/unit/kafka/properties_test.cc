@@ -32,12 +32,30 @@ TEST(Properties, ConnectionAndTuningAreTakenAsTheyAre) {
 }
 
 TEST(Properties, WhatDeliveryRestsOnIsRefusedWithTheReason) {
-  for (const char* key :
-       {"group.id", "group.instance.id", "group.protocol", "transactional.id", "transaction.timeout.ms", "enable.auto.commit",
-        "auto.commit.enable", "enable.auto.offset.store", "isolation.level", "auto.offset.reset", "enable.idempotence", "acks",
-        "request.required.acks", "partition.assignment.strategy", "enable.partition.eof", "message.timeout.ms", "retries", "partitioner",
-        "queued.max.messages.kbytes", "allow.auto.create.topics", "delivery.report.only.error", "dr_msg_cb", "rebalance_cb",
-        "test.mock.num.brokers"}) {
+  for (const char* key : {"group.id",
+                          "group.instance.id",
+                          "group.protocol",
+                          "transactional.id",
+                          "transaction.timeout.ms",
+                          "enable.auto.commit",
+                          "auto.commit.enable",
+                          "enable.auto.offset.store",
+                          "isolation.level",
+                          "auto.offset.reset",
+                          "enable.idempotence",
+                          "acks",
+                          "request.required.acks",
+                          "partition.assignment.strategy",
+                          "enable.partition.eof",
+                          "message.timeout.ms",
+                          "retries",
+                          "partitioner",
+                          "queued.max.messages.kbytes",
+                          "allow.auto.create.topics",
+                          "delivery.report.only.error",
+                          "dr_msg_cb",
+                          "rebalance_cb",
+                          "test.mock.num.brokers"}) {
     const Status status = check_properties(with(key, "1"));
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << key;
     EXPECT_THAT(status.message(), HasSubstr(std::string("kafka: ") + key + " cannot be set: ")) << key;
@@ -83,8 +101,8 @@ TEST(Properties, ASecretNeverShowsInAMessage) {
 }
 
 TEST(Properties, FixedWinOverTheUsersWhichWinOverDefaults) {
-  const Result<ConfHandle> conf = make_conf({{"client.id", "default"}, {"linger.ms", "1"}}, {{"client.id", "user"}, {"linger.ms", "7"}},
-                                            {{"client.id", "fixed"}});
+  const Result<ConfHandle> conf =
+      make_conf({{"client.id", "default"}, {"linger.ms", "1"}}, {{"client.id", "user"}, {"linger.ms", "7"}}, {{"client.id", "fixed"}});
   ASSERT_TRUE(conf.ok());
   char value[64];
   size_t size = sizeof(value);

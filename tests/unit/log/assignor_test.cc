@@ -13,8 +13,8 @@ using Partitions = std::vector<TopicPartition>;
 TEST(Assignor, RoundRobinDealsAllTopicsInTurn) {
   const std::vector<Subscription> members(3, {{"a", "b"}});
   const auto assigned = assign_partitions(AssignmentStrategy::kRoundRobin, members, {{"a", 4}, {"b", 3}});
-  EXPECT_THAT(assigned, ElementsAre(Partitions{{"a", 0}, {"a", 3}, {"b", 2}}, Partitions{{"a", 1}, {"b", 0}},
-                                    Partitions{{"a", 2}, {"b", 1}}));
+  EXPECT_THAT(assigned,
+              ElementsAre(Partitions{{"a", 0}, {"a", 3}, {"b", 2}}, Partitions{{"a", 1}, {"b", 0}}, Partitions{{"a", 2}, {"b", 1}}));
 }
 
 TEST(Assignor, RangeKeepsPartitionsOfEqualNumberTogether) {

@@ -45,8 +45,8 @@ class RecordingListener : public ConsumerListener {
 
   std::vector<std::string> take_calls() { return std::exchange(calls, {}); }
 
-  StartPosition start;    // where nothing is committed
-  Status assign_status;   // what the next on_assigned answers, if not ok
+  StartPosition start;   // where nothing is committed
+  Status assign_status;  // what the next on_assigned answers, if not ok
   std::function<void()> assign_hook;
   std::function<void()> revoke_hook;
   std::function<void()> lost_hook;

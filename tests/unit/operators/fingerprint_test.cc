@@ -7,7 +7,9 @@
 namespace tocsin {
 namespace {
 
-TEST(Fingerprint, OfARuleWithoutLabelsIsTheHashOfItsName) { EXPECT_EQ(format_fingerprint(fingerprint_of("A", {}, {})), "af63fc4c860222ec"); }
+TEST(Fingerprint, OfARuleWithoutLabelsIsTheHashOfItsName) {
+  EXPECT_EQ(format_fingerprint(fingerprint_of("A", {}, {})), "af63fc4c860222ec");
+}
 
 TEST(Fingerprint, OfARuleWithTwoLabels) {
   EXPECT_EQ(format_fingerprint(fingerprint_of("ChatErrorRateHigh", {"domain", "region"}, {"chat", "eu"})), "410367ec194379e1");

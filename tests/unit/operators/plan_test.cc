@@ -54,7 +54,8 @@ TEST(Plan, EqualMatchersAndGroupingShareAView) {
   EXPECT_EQ(plan->group_spaces.size(), 2U);
   EXPECT_EQ(plan->rules[0].group_space, plan->rules[1].group_space);
   EXPECT_EQ(plan->rules[0].windows.size(), 1U);
-  EXPECT_EQ(plan->windows[static_cast<size_t>(plan->rules[0].windows[0])].view, plan->windows[static_cast<size_t>(plan->rules[1].windows[0])].view);
+  EXPECT_EQ(plan->windows[static_cast<size_t>(plan->rules[0].windows[0])].view,
+            plan->windows[static_cast<size_t>(plan->rules[1].windows[0])].view);
   EXPECT_THAT(plan->views[0].by, ElementsAre("operation", "version"));
 }
 

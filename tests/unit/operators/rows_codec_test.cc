@@ -82,7 +82,9 @@ v1::Rows encode(const std::vector<Row>& rows) {
   return out;
 }
 
-Result<RowsReader> open(const v1::Rows& rows) { return RowsReader::open(rows, kFrameShape, kThresholds, kThresholds, kPredicates, kPredicates); }
+Result<RowsReader> open(const v1::Rows& rows) {
+  return RowsReader::open(rows, kFrameShape, kThresholds, kThresholds, kPredicates, kPredicates);
+}
 
 TEST(RowsCodec, WhatWasWrittenIsRead) {
   const std::vector<Row> rows = some_rows();
@@ -123,7 +125,8 @@ TEST(RowsCodec, CountersAndSketchesCanBeStoredApart) {
   RowsWriter(sketches, sketches_shape).add(8, 1000, whole);
   Partial partial;
   for (const auto& [rows, shape] : {std::pair(&counters, counters_shape), std::pair(&sketches, sketches_shape)}) {
-    Result<RowsReader> reader = RowsReader::open(*rows, shape, kThresholds, kThresholds, kPredicates, shape.counters ? kPredicates : std::vector<uint64_t>());
+    Result<RowsReader> reader =
+        RowsReader::open(*rows, shape, kThresholds, kThresholds, kPredicates, shape.counters ? kPredicates : std::vector<uint64_t>());
     ASSERT_TRUE(reader.ok());
     ASSERT_TRUE(reader->next());
     EXPECT_EQ(reader->group(), 8U);

@@ -31,8 +31,14 @@ struct Quantile {
   uint64_t numerator;
   uint64_t denominator;
 };
-constexpr Quantile kQuantiles[] = {{"quantile(0)", 0, 1},        {"quantile(1)", 1, 1}, {"quantile(0.07)", 7, 100}, {"p50", 1, 2},
-                                   {"quantile(0.333)", 333, 1000}, {"p99", 99, 100},      {"min", 0, 1},              {"max", 1, 1}};
+constexpr Quantile kQuantiles[] = {{"quantile(0)", 0, 1},
+                                   {"quantile(1)", 1, 1},
+                                   {"quantile(0.07)", 7, 100},
+                                   {"p50", 1, 2},
+                                   {"quantile(0.333)", 333, 1000},
+                                   {"p99", 99, 100},
+                                   {"min", 0, 1},
+                                   {"max", 1, 1}};
 // In tenths of a microsecond, so that some lie between two latencies.
 constexpr int64_t kConstants[] = {-10, 0, 5, 10, 30, 35, 80, 120};
 
@@ -82,7 +88,8 @@ TEST(ExactVerdict, QuantilesAgreeWithNearestRankOfEverySmallSet) {
 }
 
 TEST(ExactVerdict, TheConstantMayStandOnTheLeft) {
-  const auto plan = plan_of_exprs({"5ms < p50[10s]", "5ms <= p50[10s]", "5ms > p50[10s]", "5ms >= p50[10s]", "5ms == p50[10s]", "5ms != p50[10s]"});
+  const auto plan =
+      plan_of_exprs({"5ms < p50[10s]", "5ms <= p50[10s]", "5ms > p50[10s]", "5ms >= p50[10s]", "5ms == p50[10s]", "5ms != p50[10s]"});
   FixedWindows windows(*plan);
   for (const uint64_t us : {4'999U, 5'000U, 5'001U}) {
     windows.set_all({{us}});
@@ -96,8 +103,9 @@ TEST(ExactVerdict, TheConstantMayStandOnTheLeft) {
 std::vector<Request> failed(uint32_t errors, uint32_t n) { return {{kNoLatency, false, errors}, {kNoLatency, true, n - errors}}; }
 
 TEST(ExactVerdict, AThirdIsGreaterThanItsDecimals) {
-  const auto plan = plan_of_exprs({"error_rate[10s] > 33.3333%", "error_rate[10s] > 33.33333333333333333333%", "error_rate[10s] < 33.33333333333333333334%",
-                                   "error_rate[10s] == 1 / 3", "error_rate[10s] >= 1 / 3", "error_rate[10s] > 1 / 3", "success_rate[10s] == 2 / 3"});
+  const auto plan = plan_of_exprs({"error_rate[10s] > 33.3333%", "error_rate[10s] > 33.33333333333333333333%",
+                                   "error_rate[10s] < 33.33333333333333333334%", "error_rate[10s] == 1 / 3", "error_rate[10s] >= 1 / 3",
+                                   "error_rate[10s] > 1 / 3", "success_rate[10s] == 2 / 3"});
   FixedWindows windows(*plan);
   for (const uint32_t n : {3U, 300U, 3'000'000'000U}) {
     windows.set_all(failed(n / 3, n));
@@ -125,8 +133,8 @@ TEST(ExactVerdict, DecimalPercentagesAreMetExactly) {
 }
 
 TEST(ExactVerdict, RatesAveragesAndSumsAreComparedAsFractions) {
-  const auto plan = plan_of_exprs({"rate[3s] == 1 / 3", "rate[3s] > 0.333333333333333333", "avg[3s] == 10ms / 3", "sum[3s] == 0.01ms * 1000",
-                                   "share(latency > 3ms)[3s] == 1 / 3", "count(latency > 3ms)[3s] == 1"});
+  const auto plan = plan_of_exprs({"rate[3s] == 1 / 3", "rate[3s] > 0.333333333333333333", "avg[3s] == 10ms / 3",
+                                   "sum[3s] == 0.01ms * 1000", "share(latency > 3ms)[3s] == 1 / 3", "count(latency > 3ms)[3s] == 1"});
   FixedWindows windows(*plan);
   windows.set_all({{kNoLatency, true, 1}});
   EXPECT_TRUE(value_of(*plan, windows, 0).truth);
@@ -136,7 +144,8 @@ TEST(ExactVerdict, RatesAveragesAndSumsAreComparedAsFractions) {
 }
 
 TEST(ExactVerdict, SumsBeyondDoublesAreStillExact) {
-  const auto plan = plan_of_exprs({"sum[10s] > 36893488147419103232ms", "sum[10s] >= 36893488147419103232ms", "count[10s] > 9007199254740992"});
+  const auto plan =
+      plan_of_exprs({"sum[10s] > 36893488147419103232ms", "sum[10s] >= 36893488147419103232ms", "count[10s] > 9007199254740992"});
   FixedWindows windows(*plan);
   windows.set_all({{1}});
   Total total = windows.total(0);

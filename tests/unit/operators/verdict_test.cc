@@ -59,8 +59,9 @@ TEST(Verdict, ADivisionByZeroHasNoValue) {
 }
 
 TEST(Verdict, RatiosOfNothingHaveNoValueButCountsDo) {
-  const auto plan = plan_of_exprs({"error_rate[10s] > 1%", "success_rate[10s] < 99%", "share(success)[10s] < 5%", "avg[10s] > 1ms", "max[10s] > 1ms",
-                                   "p99[10s] > 1ms", "count[10s] < 1", "rate[10s] < 1", "errors[10s] < 1", "sum[10s] < 1ms", "count(success)[10s] < 1"});
+  const auto plan =
+      plan_of_exprs({"error_rate[10s] > 1%", "success_rate[10s] < 99%", "share(success)[10s] < 5%", "avg[10s] > 1ms", "max[10s] > 1ms",
+                     "p99[10s] > 1ms", "count[10s] < 1", "rate[10s] < 1", "errors[10s] < 1", "sum[10s] < 1ms", "count(success)[10s] < 1"});
   FixedWindows empty(*plan);
   for (size_t rule = 0; rule < 6; ++rule) EXPECT_FALSE(value_of(*plan, empty, rule).has_value()) << rule;
   for (size_t rule = 6; rule < plan->rules.size(); ++rule) EXPECT_TRUE(value_of(*plan, empty, rule).is_true()) << rule;
@@ -92,7 +93,6 @@ TEST(Verdict, MinEventsTakesTheLeastNOfSeveralLongestAggregates) {
 
 // --- What an alert shows
 
-
 // Over ten requests of 20 ms, two of which failed.
 Program::Shown shown(const std::string& expr) {
   const auto plan = plan_of_exprs({expr});
@@ -108,9 +108,7 @@ TEST(ShownValue, IsTheLeftSideOfTheFirstComparisonThatIsTrue) {
   EXPECT_EQ(shown("errors[10s] * 3 > count[10s] / 2").value, 6);
 }
 
-TEST(ShownValue, IsThatOfTheFirstComparisonIfNoneIsTrue) {
-  EXPECT_EQ(shown("errors[10s] > 50 or count[10s] > 50").value, 2);
-}
+TEST(ShownValue, IsThatOfTheFirstComparisonIfNoneIsTrue) { EXPECT_EQ(shown("errors[10s] > 50 or count[10s] > 50").value, 2); }
 
 TEST(ShownValue, IsTheRightSideIfTheLeftOneIsConstant) {
   EXPECT_EQ(shown("5% < error_rate[10s]").value, 0.2);
@@ -119,7 +117,8 @@ TEST(ShownValue, IsTheRightSideIfTheLeftOneIsConstant) {
 
 TEST(ShownValue, LooksUnderNot) {
   EXPECT_EQ(shown("not count[10s] < 5").value, 10) << "none is true, so it is the first";
-  EXPECT_EQ(shown("not (errors[10s] > 5 or count[10s] < 5) and p50[10s] > 10ms").value, 20) << "the third comparison is the first that is true";
+  EXPECT_EQ(shown("not (errors[10s] > 5 or count[10s] < 5) and p50[10s] > 10ms").value, 20)
+      << "the third comparison is the first that is true";
 }
 
 TEST(ShownValue, WithoutComparisonsIsTheExpressionsValue) {

@@ -43,8 +43,8 @@ struct Message {
   std::string text;
 };
 
-// About half a minute of telemetry over three partitions, with late events, batches, weights and rubbish; then one event of each partition that
-// is far ahead, so that everything before it is evaluated.
+// About half a minute of telemetry over three partitions, with late events, batches, weights and rubbish; then one event of each partition
+// that is far ahead, so that everything before it is evaluated.
 std::vector<Message> telemetry(uint32_t seed) {
   std::mt19937 random(seed);
   std::vector<Message> messages;

@@ -188,9 +188,9 @@ inline std::string event_at(int64_t at_ms, const std::string& more = "") {
 // Everything of an alert event that is a function of the input log and the rules, on one line.
 inline std::string line_of(const v1::AlertEvent& alert) {
   const std::map<std::string, std::string> labels(alert.labels().begin(), alert.labels().end());
-  std::string text = fmt::format("{} {} #{} {} {} {} active {} starts {} ends {} value {}", alert.evaluated_at(), alert.id(), alert.sequence(), alert.rule(),
-                                 alert.state(), alert.reason(), alert.active_at(), alert.starts_at(), alert.ends_at(),
-                                 alert.has_value() ? fmt::format("{}", alert.value()) : "-");
+  std::string text = fmt::format("{} {} #{} {} {} {} active {} starts {} ends {} value {}", alert.evaluated_at(), alert.id(),
+                                 alert.sequence(), alert.rule(), alert.state(), alert.reason(), alert.active_at(), alert.starts_at(),
+                                 alert.ends_at(), alert.has_value() ? fmt::format("{}", alert.value()) : "-");
   for (const auto& [name, value] : labels) text += " " + name + "=" + value;
   const v1::Evidence& evidence = alert.evidence();
   return text + fmt::format(" {}/{} in {} to {}", evidence.errors(), evidence.count(), evidence.window_start(), evidence.window_end());

@@ -39,7 +39,8 @@ TEST(FutureEvents, GoToTheDeadLettersAndDoNotMoveTheWatermark) {
   const std::vector<log::LogEntry> letters = engine.log.entries({"dead-letters", 0});
   ASSERT_THAT(letters, SizeIs(1));
   EXPECT_EQ(*letters[0].value, event_at(400'000));
-  const auto reason = std::find_if(letters[0].headers.begin(), letters[0].headers.end(), [](const auto& h) { return h.name == "tocsin.reason"; });
+  const auto reason =
+      std::find_if(letters[0].headers.begin(), letters[0].headers.end(), [](const auto& h) { return h.name == "tocsin.reason"; });
   ASSERT_NE(reason, letters[0].headers.end());
   EXPECT_THAT(reason->value, testing::HasSubstr("ahead of the wall clock"));
   EXPECT_EQ(engine.aggregate->events().events, 1U);

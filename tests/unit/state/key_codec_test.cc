@@ -19,8 +19,19 @@ std::vector<T> edges_and_random() {
 }
 
 std::vector<std::string> awkward_strings() {
-  std::vector<std::string> values{"", std::string(1, '\0'), std::string(2, '\0'), "a", std::string("a\0", 2), std::string("a\0b", 3),
-                                  "a\x01", "ab", "\xff", "\xff\xff", std::string("\0\xff", 2), std::string("\0\x01", 2), "b"};
+  std::vector<std::string> values{"",
+                                  std::string(1, '\0'),
+                                  std::string(2, '\0'),
+                                  "a",
+                                  std::string("a\0", 2),
+                                  std::string("a\0b", 3),
+                                  "a\x01",
+                                  "ab",
+                                  "\xff",
+                                  "\xff\xff",
+                                  std::string("\0\xff", 2),
+                                  std::string("\0\x01", 2),
+                                  "b"};
   std::mt19937_64 random(2);
   for (int i = 0; i < 300; ++i) {
     std::string value;
@@ -33,8 +44,16 @@ std::vector<std::string> awkward_strings() {
 TEST(KeyCodec, TheBytesOfEachFieldArePinned) {
   const std::string text("a\0b", 3);
   const std::string key = KeyWriter().u8(7).u32(0x01020304).u64(0x1122334455667788).i64(-1).i64(1).bytes(text).raw("zz").take();
-  const std::string expected("\x07" "\x01\x02\x03\x04" "\x11\x22\x33\x44\x55\x66\x77\x88" "\x7f\xff\xff\xff\xff\xff\xff\xff"
-                             "\x80\x00\x00\x00\x00\x00\x00\x01" "a\x00\xff" "b\x00\x01" "zz", 1 + 4 + 8 + 8 + 8 + 6 + 2);
+  const std::string expected(
+      "\x07"
+      "\x01\x02\x03\x04"
+      "\x11\x22\x33\x44\x55\x66\x77\x88"
+      "\x7f\xff\xff\xff\xff\xff\xff\xff"
+      "\x80\x00\x00\x00\x00\x00\x00\x01"
+      "a\x00\xff"
+      "b\x00\x01"
+      "zz",
+      1 + 4 + 8 + 8 + 8 + 6 + 2);
   EXPECT_EQ(key, expected);
 }
 
@@ -101,7 +120,10 @@ TEST(KeyCodec, AFailureStays) {
 }
 
 TEST(KeyCodec, AnEscapeThatIsNeverWrittenIsRefused) {
-  KeyReader reader(std::string_view("a\x00\x02" "b\x00\x01", 6));
+  KeyReader reader(
+      std::string_view("a\x00\x02"
+                       "b\x00\x01",
+                       6));
   EXPECT_EQ(reader.bytes(), "");
   EXPECT_FALSE(reader.ok());
 }

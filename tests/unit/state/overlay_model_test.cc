@@ -22,8 +22,11 @@ class Model {
       case 1: return commit();
       case 2: return random_() % 8 == 0 ? discard() : release();
       case 3: return remove_range();
-      case 4: case 5: case 6: return remove();
-      case 7: case 8: return check_range();
+      case 4:
+      case 5:
+      case 6: return remove();
+      case 7:
+      case 8: return check_range();
       case 9: return check_walk_under_writes();
       default: return put();
     }

@@ -64,8 +64,7 @@ class RocksDbDamage : public testing::Test {
 
   Result<std::unique_ptr<RocksDbStore>> open() const {
     const auto on_warning = [this](std::string_view text) { warnings_ += text.empty() ? 0 : 1; };
-    return RocksDbStore::open(
-        {.path = directory_.path(), .memory_bytes = RocksDbOptions::kMemoryBytesMin, .on_warning = on_warning});
+    return RocksDbStore::open({.path = directory_.path(), .memory_bytes = RocksDbOptions::kMemoryBytesMin, .on_warning = on_warning});
   }
 
   std::vector<fs::path> files(const std::string& beginning, const std::string& extension) const {

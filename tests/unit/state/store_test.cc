@@ -212,9 +212,7 @@ TEST_P(StoreTest, AgreesWithAMapUnderRandomBatches) {
           batch.remove(from);
           model.erase(from);
           break;
-        default:
-          batch.put(from, std::to_string(random()));
-          model[from] = batch.operations.back().value;
+        default: batch.put(from, std::to_string(random())); model[from] = batch.operations.back().value;
       }
     }
     write(batch);
