@@ -20,6 +20,7 @@ void add_backtest(CLI::App& app, int& exit_code);
 void add_topics(CLI::App& app, int& exit_code);
 void add_loadgen(CLI::App& app, int& exit_code);
 void add_watch(CLI::App& app, int& exit_code);
+void add_demo(CLI::App& app, int& exit_code);
 
 // Tells a failure on stderr and returns the exit code for it: kExitUsage for what the user has to correct (kInvalidArgument, kNotFound),
 // else kExitNo.

@@ -1,20 +1,19 @@
 // tocsin loadgen: synthetic telemetry to Kafka or to files.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "engine/cli/command.h"
+#include "engine/cli/load_sender.h"
+#include "engine/cli/stop_signal.h"
 #include "engine/config/config.h"
 #include "engine/config/files.h"
 #include "engine/kafka/plain_producer.h"
@@ -25,14 +24,11 @@
 namespace tocsin::cli {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr Duration kMetadataTimeout{10'000};
 constexpr Duration kFlushTimeout{30'000};
 constexpr Duration kFlushTimeoutOnStop{5'000};
-constexpr milliseconds kPauseMax{20};
-constexpr milliseconds kProgressEvery{250};
 
 // Flags as written; what is not text to be parsed goes into the options directly.
 struct Flags {
@@ -56,23 +52,9 @@ struct Flags {
   loadgen::LoadOptions options;
 };
 
-// Set by the signal handler.
-std::atomic<bool> g_stop = false;
-
 // --- where messages go ---
 
-class Sink {
- public:
-  virtual ~Sink() = default;
-  // False: cannot take it now; try again.
-  virtual Result<bool> write(const loadgen::Message& message) = 0;
-  // Called while nothing is due.
-  virtual void idle() {}
-  virtual Status finish() = 0;
-  virtual std::string description() const = 0;
-};
-
-class FileSink : public Sink {
+class FileSink : public LoadSink {
  public:
   explicit FileSink(loadgen::LoadFiles files) : files_(std::move(files)) {}
 
@@ -90,23 +72,25 @@ class FileSink : public Sink {
   loadgen::LoadFiles files_;
 };
 
-class KafkaSink : public Sink {
+class KafkaSink : public LoadSink {
  public:
-  KafkaSink(std::unique_ptr<kafka::KafkaPlainProducer> producer, std::string topic, loadgen::Format format, int32_t partitions)
-      : producer_(std::move(producer)), topic_(std::move(topic)), partitions_(partitions) {
+  KafkaSink(std::unique_ptr<kafka::KafkaPlainProducer> producer, std::string topic, loadgen::Format format, int32_t partitions,
+            const std::atomic<bool>& stop)
+      : producer_(std::move(producer)), topic_(std::move(topic)), partitions_(partitions), stop_(stop) {
     // JSON shows itself by its first byte; a batch's first byte may be taken for a line's end.
     if (format == loadgen::Format::kProtobuf) content_type_ = "application/x-protobuf";
   }
 
   Result<bool> write(const loadgen::Message& message) override { return producer_->send(message.partition, message.value, content_type_); }
   void idle() override { producer_->poll(); }
-  Status finish() override { return producer_->flush(g_stop ? kFlushTimeoutOnStop : kFlushTimeout); }
+  Status finish() override { return producer_->flush(stop_ ? kFlushTimeoutOnStop : kFlushTimeout); }
   std::string description() const override { return fmt::format("topic {} ({} partitions)", topic_, partitions_); }
 
  private:
   std::unique_ptr<kafka::KafkaPlainProducer> producer_;
   std::string topic_;
   int32_t partitions_;
+  const std::atomic<bool>& stop_;
   std::string content_type_;
 };
 
@@ -194,7 +178,7 @@ Result<loadgen::LoadOptions> read_options(const Flags& flags) {
   return options;
 }
 
-Result<std::unique_ptr<Sink>> open_files(const Flags& flags, loadgen::LoadOptions& options) {
+Result<std::unique_ptr<LoadSink>> open_files(const Flags& flags, loadgen::LoadOptions& options) {
   if (!flags.bootstrap.empty() || !flags.config.empty() || !flags.topic.empty()) {
     return invalid_argument("give either --output or a topic in Kafka (--config, --bootstrap, --topic), not both");
   }
@@ -207,7 +191,7 @@ Result<std::unique_ptr<Sink>> open_files(const Flags& flags, loadgen::LoadOption
   TOCSIN_RETURN_IF_ERROR(loadgen::validate(options));
   Result<loadgen::LoadFiles> files = loadgen::LoadFiles::create(flags.output, options.partitions, options.format);
   if (!files.ok()) return files.status();
-  return std::unique_ptr<Sink>(std::make_unique<FileSink>(std::move(*files)));
+  return std::unique_ptr<LoadSink>(std::make_unique<FileSink>(std::move(*files)));
 }
 
 // Properties and topic, from the configuration file or from flags.
@@ -228,7 +212,7 @@ Status find_kafka(const Flags& flags, kafka::Properties& properties, std::string
   return kafka::check_properties(properties);
 }
 
-Result<std::unique_ptr<Sink>> open_kafka(const Flags& flags, loadgen::LoadOptions& options) {
+Result<std::unique_ptr<LoadSink>> open_kafka(const Flags& flags, loadgen::LoadOptions& options, const std::atomic<bool>& stop) {
   kafka::Properties properties;
   std::string topic;
   TOCSIN_RETURN_IF_ERROR(find_kafka(flags, properties, topic));
@@ -241,117 +225,15 @@ Result<std::unique_ptr<Sink>> open_kafka(const Flags& flags, loadgen::LoadOption
   if (options.partitions > *found) {
     return invalid_argument(fmt::format("--partitions {}: topic {} has only {}", options.partitions, topic, *found));
   }
-  return std::unique_ptr<Sink>(std::make_unique<KafkaSink>(std::move(*producer), topic, options.format, options.partitions));
+  return std::unique_ptr<LoadSink>(std::make_unique<KafkaSink>(std::move(*producer), topic, options.format, options.partitions, stop));
 }
 
 // --- the work ---
 
-// The first Ctrl-C ends the load in good order; a second one kills.
-void stop_on_signals() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { g_stop = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-struct Tally {
-  uint64_t events = 0;
-  uint64_t messages = 0;
-  uint64_t bytes = 0;
-  double seconds = 0;
-  double late_seconds = 0;  // how far the last message was behind its time
-
-  double rate() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
-};
-
-// One line that is written over and over, on a terminal only.
-class Progress {
- public:
-  void show(const Tally& tally) {
-    if (!terminal_) return;
-    const auto now = SteadyClock::now();
-    if (now < next_) return;
-    next_ = now + kProgressEvery;
-    fmt::print(stderr, "\r\x1b[K{} events  {:.0f}/s  {:.1f} MB  {:.0f} s", tally.events, tally.rate(),
-               static_cast<double>(tally.bytes) / 1e6, tally.seconds);
-    std::fflush(stderr);
-  }
-  void clear() const {
-    if (terminal_) fmt::print(stderr, "\r\x1b[K");
-  }
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) == 1;
-  SteadyClock::time_point next_ = SteadyClock::now() + kProgressEvery;
-};
-
-// Sends a load's messages to a sink, each when it is due, or as fast as the sink takes them.
-class Sender {
- public:
-  Sender(loadgen::Messages& messages, Sink& sink, bool paced) : messages_(messages), sink_(sink), paced_(paced) {}
-
-  Status run() {
-    loadgen::Message message;
-    for (uint64_t j = 0; j < messages_.count() && wait_until_due(j); ++j) {
-      messages_.make(j, message);
-      if (message.events == 0) continue;
-      TOCSIN_RETURN_IF_ERROR(send(message));
-    }
-    TOCSIN_RETURN_IF_ERROR(sink_.finish());
-    tally_.seconds = elapsed_seconds();
-    return {};
-  }
-
-  const Tally& tally() const { return tally_; }
-  void end_progress() const { progress_.clear(); }
-
- private:
-  double elapsed_seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
-
-  // False if the user wants to stop.
-  bool wait_until_due(uint64_t j) {
-    if (!paced_) return !g_stop;
-    const auto due = begin_ + milliseconds((messages_.due(j) - messages_.options().start).ms);
-    for (auto now = SteadyClock::now(); now < due; now = SteadyClock::now()) {
-      if (g_stop) return false;
-      sink_.idle();
-      tally_.seconds = elapsed_seconds();
-      progress_.show(tally_);
-      std::this_thread::sleep_for(std::min<SteadyClock::duration>(due - now, kPauseMax));
-    }
-    tally_.late_seconds = std::chrono::duration<double>(SteadyClock::now() - due).count();
-    return !g_stop;
-  }
-
-  Status send(const loadgen::Message& message) {
-    while (true) {
-      const Result<bool> taken = sink_.write(message);
-      if (!taken.ok()) return taken.status();
-      if (*taken) break;
-      if (g_stop) return {};
-    }
-    tally_.events += message.events;
-    tally_.bytes += message.value.size();
-    if (++tally_.messages % 256 == 0) {
-      tally_.seconds = elapsed_seconds();
-      progress_.show(tally_);
-    }
-    return {};
-  }
-
-  loadgen::Messages& messages_;
-  Sink& sink_;
-  bool paced_;
-  SteadyClock::time_point begin_ = SteadyClock::now();
-  Tally tally_;
-  Progress progress_;
-};
-
-void print_summary(const Tally& tally, const Sink& sink, EventTime start) {
+void print_summary(const LoadTally& tally, const LoadSink& sink, EventTime start, bool interrupted) {
   std::string notes;
   if (tally.late_seconds > 1) notes += fmt::format(", {:.1f} s behind the rate asked for", tally.late_seconds);
-  if (g_stop) notes += ", interrupted";
+  if (interrupted) notes += ", interrupted";
   fmt::print("wrote {} events in {} messages ({:.1f} MB) to {} in {:.2f} s, {:.0f} events/s, event times from {}{}\n", tally.events,
              tally.messages, static_cast<double>(tally.bytes) / 1e6, sink.description(), tally.seconds, tally.rate(),
              format_rfc3339(start.ms), notes);
@@ -360,18 +242,17 @@ void print_summary(const Tally& tally, const Sink& sink, EventTime start) {
 Status run_loadgen(const Flags& flags) {
   Result<loadgen::LoadOptions> options = read_options(flags);
   if (!options.ok()) return options.status();
+  const std::atomic<bool>& stop = stop_on_signals();
   const bool to_files = !flags.output.empty();
-  Result<std::unique_ptr<Sink>> sink = to_files ? open_files(flags, *options) : open_kafka(flags, *options);
+  Result<std::unique_ptr<LoadSink>> sink = to_files ? open_files(flags, *options) : open_kafka(flags, *options, stop);
   if (!sink.ok()) return sink.status();
   const bool paced = !to_files && flags.start.empty();
   if (paced) options->start = *parse_start("");  // reaching the broker took a while
 
-  stop_on_signals();
   loadgen::Messages messages(*options);
-  Sender sender(messages, **sink, paced);
+  LoadSender sender(messages, **sink, paced, true, stop);
   const Status status = sender.run();
-  sender.end_progress();
-  if (status.ok()) print_summary(sender.tally(), **sink, options->start);
+  if (status.ok()) print_summary(sender.tally(), **sink, options->start, stop);
   return status;
 }
 

@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   add_topics(app, exit_code);
   add_loadgen(app, exit_code);
   add_watch(app, exit_code);
+  add_demo(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) command->get_help_ptr()->description("Print this help and exit");
   try {
     app.parse(argc, argv);

@@ -5,6 +5,7 @@
 #include "engine/config/files.h"
 
 namespace tocsin {
+
 Result<std::shared_ptr<const Plan>> load_plan(const std::vector<std::string>& rule_files, const config::TimeConfig& time,
                                               const rules::LoadOptions& options, std::vector<std::string>& findings) {
   std::vector<std::pair<std::string, std::string>> files;
@@ -13,7 +14,13 @@ Result<std::shared_ptr<const Plan>> load_plan(const std::vector<std::string>& ru
     if (!content.ok()) return content.status();
     files.emplace_back(path, std::move(*content));
   }
-  const rules::LoadResult loaded = rules::load_rules(files, options);
+  return make_plan(files, time, options, findings);
+}
+
+Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::string, std::string>>& rule_files,
+                                              const config::TimeConfig& time, const rules::LoadOptions& options,
+                                              std::vector<std::string>& findings) {
+  const rules::LoadResult loaded = rules::load_rules(rule_files, options);
   for (const rules::Finding& finding : loaded.findings) {
     findings.push_back(fmt::format("{}: {}", finding.severity == rules::Finding::Severity::kError ? "error" : "warning", finding.text));
   }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/config/config.h"
@@ -20,6 +21,11 @@ namespace tocsin {
 // among them makes the result kInvalidArgument.
 Result<std::shared_ptr<const Plan>> load_plan(const std::vector<std::string>& rule_files, const config::TimeConfig& time,
                                               const rules::LoadOptions& options, std::vector<std::string>& findings);
+
+// The same of rules in memory: pairs of the name that findings show and the text.
+Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::string, std::string>>& rule_files,
+                                              const config::TimeConfig& time, const rules::LoadOptions& options,
+                                              std::vector<std::string>& findings);
 
 // Everything but worker names and topics.
 AggregateOptions aggregate_options(const config::TimeConfig& time);
