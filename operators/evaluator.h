@@ -121,6 +121,8 @@ class Evaluator {
   LastEvents last_events(const RuleState& state, uint64_t group) const;
   void schedule_expiry(RuleState& state, uint64_t group, EventTime tick);
   void clean_up_group(int group_space, uint64_t group, EventTime tick);
+  // Looks at the instance again when time alone moves it on after `tick`: `for`, `keep_firing_for` and `cooldown` run out.
+  void await_change(const RuleState& state, uint64_t group, const Instance& instance, EventTime tick);
   Instance load_instance(const RuleState& state, uint64_t group, EventTime tick);
   void store_instance(const RuleState& state, uint64_t group, const Instance& instance, const v1::AlertEvent* last_event);
 

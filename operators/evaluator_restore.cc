@@ -175,7 +175,10 @@ void Evaluator::restore_timers() {
       const bool forgotten = seen == EventTime::min() || ceil_to(seen + state.rule->retention, state.rule->rule.interval) < next;
       if (groups.is_stored(group) && !forgotten) schedule_expiry(state, group, seen);
     }
-    for (const auto& [group, instance] : state.instances) timers_.push({next, Timer::Kind::kEvaluate, state.index, group});
+    for (const auto& [group, instance] : state.instances) {
+      timers_.push({next, Timer::Kind::kEvaluate, state.index, group});
+      await_change(state, group, instance, next);
+    }
   }
   for (size_t space = 0; space < groups_.size(); ++space) {
     for (uint64_t group = 0; group < groups_[space].end_id(); ++group) {

@@ -102,10 +102,13 @@ void Evaluator::transit(RuleState& state, uint64_t group, EventTime tick, const 
     return;
   }
   state.instances[group] = after;
-  const EventTime next = next_change(after, state.timing);
-  if (next > tick && next < EventTime::max() && next != next_change(before, state.timing)) {
-    timers_.push({ceil_to(next, state.rule->rule.interval), Timer::Kind::kEvaluate, state.index, group});
-  }
+  if (next_change(after, state.timing) != next_change(before, state.timing)) await_change(state, group, after, tick);
+}
+
+void Evaluator::await_change(const RuleState& state, uint64_t group, const Instance& instance, EventTime tick) {
+  const EventTime next = next_change(instance, state.timing);
+  if (next <= tick || next == EventTime::max()) return;
+  timers_.push({ceil_to(next, state.rule->rule.interval), Timer::Kind::kEvaluate, state.index, group});
 }
 
 Instance Evaluator::load_instance(const RuleState& state, uint64_t group, EventTime tick) {
