@@ -186,8 +186,9 @@ class Service:
         evaluated = [s["evaluatedAt"] for s in statuses if "evaluatedAt" in s]
         return total | ({"evaluatedAt": min(evaluated)} if evaluated else {})
 
-    def wait_drained(self, events, timeout_s=60, quiet_s=1.5):
-        """Waits until that many events of this run were read and evaluation no longer moves; returns the last tick evaluated."""
+    def wait_drained(self, events, timeout_s=60, quiet_s=1.5, until=""):
+        """Waits until that many events of this run were read, ticks up to `until` evaluated, and evaluation no longer moves; returns the last
+        tick evaluated."""
         seen = {"at": None, "since": time.monotonic()}
 
         def quiet():
@@ -197,7 +198,7 @@ class Service:
             if mark != seen["at"]:
                 seen.update(at=mark, since=time.monotonic())
                 return None
-            done = status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt")
+            done = status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
             return status["evaluatedAt"] if done and time.monotonic() - seen["since"] >= quiet_s else None
 
         return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)
