@@ -6,6 +6,8 @@ usage: conformance_test.py [--broker [--two]] KIND [NUMBER ...]     KIND: first,
 Skipped (exit code 77) without the shared folder.
 """
 
+import concurrent.futures
+import contextlib
 import json
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import tempfile
 from pathlib import Path
 
 from harness import (SKIPPED, BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, read_log, shared, up_to)
+
+SIDE_BY_SIDE = 3
 
 
 def compare_with_reference(scenario, actual, tick, work):
@@ -23,7 +27,8 @@ def compare_with_reference(scenario, actual, tick, work):
         path.write_text("".join(json.dumps(a) + "\n" for a in alerts))
     done = subprocess.run([sys.executable, str(scenario.parents[1] / "compare.py"), str(expected_path), str(actual_path), "--meta",
                            str(scenario / "meta.json"), "--severity"], capture_output=True, text=True)
-    return done.returncode == 0, done.stdout + done.stderr, len(expected)
+    total = len(read_log(scenario / "expected.jsonl"))
+    return done.returncode == 0, done.stdout + done.stderr, f"{len(expected)} of {total} alert events" + (f", up to {tick}" if tick else "")
 
 
 def files_of(scenario):
@@ -97,19 +102,18 @@ def main(arguments):
     numbers = arguments[1:] or sorted((p.name for p in directory.iterdir()), key=int)
     failed = []
 
-    def all_of(broker):
-        for number in numbers:
-            try:
-                print(f"{arguments[0]}/{number}: ok, {check(directory / number, broker, processes)} alert events", flush=True)
-            except Failure as failure:
-                failed.append(number)
-                print(f"{arguments[0]}/{number}: FAILED\n{failure}", flush=True)
+    def outcome_of(broker, number):
+        try:
+            return number, True, f"ok, {check(directory / number, broker, processes)}"
+        except Failure as failure:
+            return number, False, f"FAILED\n{failure}"
 
-    if on_broker:
-        with Broker() as broker:
-            all_of(broker)
-    else:
-        all_of(None)
+    # On the broker a scenario mostly waits: some of them run side by side.
+    with (Broker() if on_broker else contextlib.nullcontext()) as broker, concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for number, passed, text in pool.map(lambda n: outcome_of(broker, n), numbers):
+            print(f"{arguments[0]}/{number}: {text}", flush=True)
+            if not passed:
+                failed.append(number)
     print(f"{len(numbers) - len(failed)} of {len(numbers)} scenarios pass" + (f"; failed: {' '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
