@@ -74,6 +74,17 @@ struct AlertsConfig {
   std::vector<std::string> severities = {"INFO", "WARN", "ERROR", "CRITICAL"};
 };
 
+// `http`: what is served. Absent: nothing.
+struct HttpConfig {
+  // http.listen: HOST:PORT, [IPV6]:PORT, or :PORT for all addresses of this machine. Port 0: any that is free.
+  struct Listen {
+    std::string host;  // a name or an address, without brackets; empty: all addresses
+    uint16_t port = 0;
+    friend bool operator==(const Listen&, const Listen&) = default;
+  };
+  std::optional<Listen> listen;
+};
+
 struct Config {
   std::string app = "tocsin";        // app: prefix of topics, groups and transactional ids; letters, digits and . _ -
   std::string instance;              // instance: stable and unique name of this process; the same characters. Default: the host's name
@@ -87,6 +98,7 @@ struct Config {
   AggregateConfig aggregate;
   StateConfig state;
   AlertsConfig alerts;
+  HttpConfig http;
 };
 
 // The value of an environment variable, or nothing if it is not set.

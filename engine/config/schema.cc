@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace tocsin::config {
 namespace {
@@ -109,8 +110,33 @@ MaybeProblem read_severities(const yaml::Node& node, Config& config) {
   return std::nullopt;
 }
 
-MaybeProblem refuse_http(const yaml::Node& node, Config&) {
-  return Problem{node.mark, "nothing is served over HTTP by this version yet; leave the section out", true};
+MaybeProblem read_listen(const yaml::Node& node, Config& config) {
+  const auto wrong = [&] {
+    return problem(node, fmt::format("must be an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080, not {}", node.describe()));
+  };
+  if (!node.is_scalar()) return wrong();
+  const std::string_view text = node.text;
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return wrong();
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  const bool in_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (in_brackets) host = host.substr(1, host.size() - 2);
+  // An IPv6 address without brackets: where it ends and the port begins is anybody's guess.
+  if (host.find_first_of(in_brackets ? "[] /" : "[]: /") != std::string_view::npos) return wrong();
+  HttpConfig::Listen listen{std::string(host), 0};
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), listen.port);
+  if (port.empty() || error != std::errc() || end != port.data() + port.size()) return wrong();
+  config.http.listen = std::move(listen);
+  return std::nullopt;
+}
+
+MaybeProblem refuse_http_tokens(const yaml::Node& node, Config&) {
+  return Problem{node.mark, "this version serves nothing over HTTP that could be written to, so there is nothing to guard; leave it out", true};
+}
+
+MaybeProblem refuse_http_tls(const yaml::Node& node, Config&) {
+  return Problem{node.mark, "TLS is not supported by this version yet; leave it out, and listen on an address that only those may reach who shall", true};
 }
 
 using AlertFormat = AlertsConfig::Format;
@@ -145,10 +171,9 @@ constexpr std::array kKeys = {
           return read_choice<AlertFormat>(n, {{"json", AlertFormat::kJson}, {"protobuf", AlertFormat::kProtobuf}}, c.alerts.format);
         }},
     Key{"alerts.severities", &read_severities},
-    Key{"http", &refuse_http},
-    Key{"http.listen", &refuse_http},
-    Key{"http.tokens", &refuse_http},
-    Key{"http.tls", &refuse_http},
+    Key{"http.listen", &read_listen},
+    Key{"http.tokens", &refuse_http_tokens},
+    Key{"http.tls", &refuse_http_tls},
 };
 
 }  // namespace

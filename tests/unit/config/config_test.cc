@@ -41,6 +41,7 @@ TEST(Config, AnEmptyFileGivesTheDefaultsOfTheSpecification) {
   EXPECT_EQ(format_duration(config->state.max_window), "5w");
   EXPECT_EQ(config->alerts.format, AlertsConfig::Format::kJson);
   EXPECT_THAT(config->alerts.severities, ElementsAre("INFO", "WARN", "ERROR", "CRITICAL"));
+  EXPECT_EQ(config->http.listen, std::nullopt);
 }
 
 TEST(Config, EveryKeyCanBeSet) {
@@ -56,6 +57,7 @@ time: {resolution: 1s, max_out_of_orderness: 0, allowed_lateness: 5m, max_future
 aggregate: {workers: 4, flush_interval: 250ms, max_series: 5000, contributors: []}
 state: {path: /var/lib/tocsin, max_window: 7d}
 alerts: {format: protobuf, severities: [P4, P3, P2, P1]}
+http: {listen: "127.0.0.1:8080"}
 )");
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->app, "shop-1");
@@ -142,8 +144,25 @@ TEST(Config, AValueOutOfRangeSaysWhatWouldBeRight) {
   for (const BadValue& bad : cases) EXPECT_THAT(error_of(bad.yaml), HasSubstr(bad.message)) << bad.yaml;
 }
 
+TEST(Config, HttpListensOnAnAddressAndAPort) {
+  const auto listen = [](const std::string& text) { return parse("http: {listen: '" + text + "'}")->http.listen; };
+  using Listen = HttpConfig::Listen;
+  EXPECT_EQ(listen("127.0.0.1:8080"), (Listen{"127.0.0.1", 8080}));
+  EXPECT_EQ(listen("[::1]:8080"), (Listen{"::1", 8080}));
+  EXPECT_EQ(listen("localhost:0"), (Listen{"localhost", 0}));
+  EXPECT_EQ(listen(":65535"), (Listen{"", 65535}));
+  EXPECT_EQ(parse("", {"http.listen='[::]:9'"})->http.listen, (Listen{"::", 9}));
+  for (const char* bad : {"8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80 ", "::1:8080", "[]:1", "[::1]8080",
+                          "http://127.0.0.1:80", "a b:80"}) {
+    EXPECT_THAT(error_of(std::string("http: {listen: '") + bad + "'}"), HasSubstr("http.listen: must be an address and a port")) << bad;
+  }
+  EXPECT_THAT(error_of("http: {listen: [a, b]}"), HasSubstr("http.listen: must be an address and a port"));
+  EXPECT_THAT(error_of("http: {lissten: ':1'}"), HasSubstr("unknown key 'lissten' in http; did you mean 'listen'?"));
+}
+
 TEST(Config, WhatThisVersionCannotDoIsRefusedByName) {
-  EXPECT_THAT(error_of("http: {listen: '127.0.0.1:8080'}"), HasSubstr("http: nothing is served over HTTP by this version yet"));
+  EXPECT_THAT(error_of("http: {tokens: tokens.yaml}"), HasSubstr("http.tokens: this version serves nothing over HTTP that could be written to"));
+  EXPECT_THAT(error_of("http: {tls: {cert: c.pem, key: k.pem}}"), HasSubstr("http.tls: TLS is not supported by this version yet"));
   EXPECT_THAT(error_of("input: {format: otlp_proto}"), HasSubstr("otlp_proto is not supported by this version yet"));
   EXPECT_THAT(error_of("input: {format: otlp_json}"), HasSubstr("otlp_json is not supported"));
 }
