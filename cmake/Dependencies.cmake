@@ -21,6 +21,8 @@ find_package(mimalloc 2.0 REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core>=1.0)  # the core alone: no server, no client
+
 # Formats
 find_package(Protobuf 3.21 REQUIRED)
 find_package(simdjson 3.0 REQUIRED)

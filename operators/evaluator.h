@@ -84,6 +84,8 @@ class Evaluator {
   std::optional<EventTime> watermark() const { return inputs_.watermark(); }
   std::string slowest_input() const { return inputs_.slowest(); }
   size_t group_count() const;
+  // Of the rule at that place in the plan.
+  LiveInstances live_instances(size_t rule) const { return rules_[rule].live_instances(); }
   const EvaluatorCounters& counters() const { return counters_; }
 
  private:

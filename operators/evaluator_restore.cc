@@ -157,7 +157,7 @@ Status Evaluator::restore_instances() {
       return {};
     }
     const uint64_t group = groups_of(found->rule->group_space).find_or_add({row.values().begin(), row.values().end()});
-    found->instances[group] = instance_of(row);
+    found->put_instance(group, instance_of(row));
     return {};
   });
 }

@@ -97,11 +97,8 @@ void Evaluator::transit(RuleState& state, uint64_t group, EventTime tick, const 
   if (!(after == before) || transition != Transition::kNone) {
     store_instance(state, group, after, transition == Transition::kFiring ? &alerts_.back() : nullptr);
   }
-  if (after.phase == Phase::kInactive) {
-    state.instances.erase(group);
-    return;
-  }
-  state.instances[group] = after;
+  state.put_instance(group, after);
+  if (after.phase == Phase::kInactive) return;
   if (next_change(after, state.timing) != next_change(before, state.timing)) await_change(state, group, after, tick);
 }
 

@@ -14,6 +14,11 @@
 
 namespace tocsin {
 
+struct LiveInstances {
+  uint64_t pending = 0;
+  uint64_t firing = 0;
+};
+
 struct RuleState {
   const PlannedRule* rule = nullptr;
   int index = 0;
@@ -23,6 +28,21 @@ struct RuleState {
   std::vector<uint8_t> known;                         // by group: an expiry timer is set
   std::vector<uint64_t> dirty;                        // groups to look at in this tick
   std::vector<EventTime> dirty_at;                    // by group: the tick for which it is listed
+
+  uint64_t firing = 0;  // how many of the instances are
+
+  LiveInstances live_instances() const { return {instances.size() - firing, firing}; }
+  // Keeps what is live of a group's instance.
+  void put_instance(uint64_t group, const Instance& instance) {
+    const auto found = instances.find(group);
+    if (found != instances.end() && found->second.phase == Phase::kFiring) --firing;
+    if (instance.phase == Phase::kFiring) ++firing;
+    if (instance.phase != Phase::kInactive) {
+      instances.insert_or_assign(group, instance);
+    } else if (found != instances.end()) {
+      instances.erase(found);
+    }
+  }
 
   bool is_known(uint64_t group) const { return rule->by.empty() || (group < known.size() && known[group] != 0); }
   void set_known(uint64_t group, bool value) {

@@ -8,7 +8,7 @@ packages=(
   # what cmake/Dependencies.cmake finds, and the codecs that librocksdb's static library and librdkafka are linked with
   libabsl-dev libbenchmark-dev libboost-dev libbz2-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev liblz4-dev
   libmimalloc-dev libprotobuf-dev libre2-dev librocksdb-dev libsasl2-dev libsimdjson-dev libsnappy-dev libspdlog-dev libssl-dev
-  libyaml-cpp-dev libzstd-dev nlohmann-json3-dev zlib1g-dev
+  libyaml-cpp-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
   # the Kafka broker of tests, benchmarks and the demo
   ca-certificates maven openjdk-17-jre-headless
   # tests, and ./dev format and lint

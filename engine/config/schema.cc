@@ -112,7 +112,8 @@ MaybeProblem read_severities(const yaml::Node& node, Config& config) {
 
 MaybeProblem read_listen(const yaml::Node& node, Config& config) {
   const auto wrong = [&] {
-    return problem(node, fmt::format("must be an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080, not {}", node.describe()));
+    return problem(node,
+                   fmt::format("must be an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080, not {}", node.describe()));
   };
   if (!node.is_scalar()) return wrong();
   const std::string_view text = node.text;
@@ -132,11 +133,14 @@ MaybeProblem read_listen(const yaml::Node& node, Config& config) {
 }
 
 MaybeProblem refuse_http_tokens(const yaml::Node& node, Config&) {
-  return Problem{node.mark, "this version serves nothing over HTTP that could be written to, so there is nothing to guard; leave it out", true};
+  return Problem{node.mark, "this version serves nothing over HTTP that could be written to, so there is nothing to guard; leave it out",
+                 true};
 }
 
 MaybeProblem refuse_http_tls(const yaml::Node& node, Config&) {
-  return Problem{node.mark, "TLS is not supported by this version yet; leave it out, and listen on an address that only those may reach who shall", true};
+  return Problem{node.mark,
+                 "TLS is not supported by this version yet; leave it out, and listen on an address that only those may reach who shall",
+                 true};
 }
 
 using AlertFormat = AlertsConfig::Format;

@@ -37,8 +37,8 @@ Status refused(const ServerOptions& options, const Error& error) {
     return invalid_argument(
         fmt::format("http.listen: cannot listen on {}: permission denied. Ports below 1024 need a privilege; choose a higher one", where));
   }
-  return invalid_argument(
-      fmt::format("http.listen: cannot listen on {}: {}. Choose an address of this machine, such as 127.0.0.1:8080", where, error.message()));
+  return invalid_argument(fmt::format("http.listen: cannot listen on {}: {}. Choose an address of this machine, such as 127.0.0.1:8080",
+                                      where, error.message()));
 }
 
 }  // namespace

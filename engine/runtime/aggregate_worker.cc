@@ -53,6 +53,7 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
   drained_ = batch.records.size() < kDrainedRecords;
   if (batch.records.empty()) return;
   const WallTime now = clock_();
+  last_contact_ = now;
   for (const log::Record& record : batch.records) {
     Input& in = input(record.source);
     if (!in.assigned) continue;
@@ -129,6 +130,7 @@ void AggregateWorker::on_end(int32_t source, int64_t end, WallTime asked_at) {
   Input& in = input(source);
   in.probing = false;
   in.end = end;
+  last_contact_ = clock_();
   if (!in.assigned || !options_.idle_timeout || clock_() - in.last_arrival < *options_.idle_timeout) return;
   // Proof: at `asked_at` the readable end was where we stand, and nothing has come since.
   if (consumer_->position(source) != end || in.last_arrival > asked_at) return;
@@ -212,6 +214,8 @@ Status AggregateWorker::flush() {
   if (transaction.group == nullptr) return {};  // between two generations: what is open is dropped or flushed by the listener calls
   const v1::Frame header = make_header();
   transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic);
+  counters_.frames += transaction.records.size();
+  for (const log::OutRecord& record : transaction.records) counters_.frame_bytes += record.value->size();
   std::move(dead_letters_.begin(), dead_letters_.end(), std::back_inserter(transaction.records));
   dead_letters_.clear();
   dead_letter_bytes_ = 0;
@@ -270,6 +274,7 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
     starts.push_back({log::StartPosition::Kind::kOffset, assignment.committed->offset});
   }
   flushed_watermark_ = EventTime::min();
+  last_contact_ = clock_();
   return starts;
 }
 
@@ -293,13 +298,51 @@ void AggregateWorker::on_lost(const std::vector<int32_t>&) {
   drop_all();
 }
 
+std::optional<int64_t> AggregateWorker::lag_of(int32_t source) const {
+  const Input& in = inputs_[static_cast<size_t>(source)];
+  if (!in.assigned || !in.end) return std::nullopt;
+  return std::max<int64_t>(0, *in.end - consumer_->position(source));
+}
+
 int64_t AggregateWorker::lag() const {
   int64_t lag = 0;
-  for (size_t source = 0; source < inputs_.size(); ++source) {
-    const Input& in = inputs_[source];
-    if (in.assigned && in.end) lag += std::max<int64_t>(0, *in.end - consumer_->position(static_cast<int32_t>(source)));
-  }
+  for (size_t source = 0; source < inputs_.size(); ++source) lag += lag_of(static_cast<int32_t>(source)).value_or(0);
   return lag;
+}
+
+WorkerMetrics AggregateWorker::metrics() {
+  WorkerMetrics metrics;
+  const WallTime now = clock_();
+  for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
+    Input& in = input(source);
+    if (!in.assigned) continue;
+    const log::TopicPartition& name = consumer_->sources()[static_cast<size_t>(source)];
+    PartitionMetrics& partition = metrics.partitions.emplace_back();
+    partition.topic = name.topic;
+    partition.partition = name.partition;
+    partition.lag = lag_of(source);
+    if (in.clock.has_watermark()) partition.watermark = in.clock.watermark();
+    // A paused partition waits for another one: that one is to be named.
+    in.stall.update(partition.watermark, !in.paused && partition.lag.value_or(0) > 0, now);
+    partition.stalled_since = in.stall.since();
+  }
+  if (consumer_->group_metadata() != nullptr) metrics.phase = WorkerMetrics::Phase::kWorking;
+  if (!metrics.partitions.empty()) metrics.last_contact = last_contact_;
+  const AggregatorCounters& events = aggregator_.counters();
+  metrics.messages = counters_.messages;
+  metrics.bytes = counters_.bytes;
+  metrics.events = events.events;
+  metrics.late = events.late;
+  metrics.dropped_late = events.dropped_late;
+  metrics.dead_letters = counters_.dead_letters;
+  metrics.lost_offsets = counters_.lost_offsets;
+  metrics.frames_written = counters_.frames;
+  metrics.frame_bytes_written = counters_.frame_bytes;
+  metrics.series = aggregator_.series_count();
+  metrics.accumulator_bytes = aggregator_.bytes();
+  metrics.transactions_rolled_back = counters_.rewinds;
+  metrics.commit_durations = committer_.durations();
+  return metrics;
 }
 
 bool AggregateWorker::finished() const {

@@ -24,6 +24,7 @@
 #include "engine/decode/decoder.h"
 #include "engine/log/log.h"
 #include "engine/runtime/committer.h"
+#include "engine/runtime/worker_metrics.h"
 #include "operators/aggregator.h"
 #include "operators/partition_clock.h"
 #include "operators/plan.h"
@@ -53,6 +54,8 @@ struct AggregateCounters {
   uint64_t flushes = 0;
   uint64_t rewinds = 0;
   uint64_t lost_offsets = 0;
+  uint64_t frames = 0;  // records written to partials
+  uint64_t frame_bytes = 0;
 };
 
 class AggregateWorker final : public log::ConsumerListener {
@@ -74,6 +77,8 @@ class AggregateWorker final : public log::ConsumerListener {
   size_t series_count() const { return aggregator_.series_count(); }
   // Messages between the positions and the ends of the partitions owned, as far as the ends are known.
   int64_t lag() const;
+  // Of now, for others to see.
+  WorkerMetrics metrics();
 
   // log::ConsumerListener
   Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override;
@@ -97,6 +102,7 @@ class AggregateWorker final : public log::ConsumerListener {
     WallTime last_arrival;
     WallTime last_probe;
     std::optional<int64_t> end;  // readable end, when last asked
+    StallClock stall;
   };
 
   Input& input(int32_t source);
@@ -112,6 +118,7 @@ class AggregateWorker final : public log::ConsumerListener {
   // Deals with the outcome of the last transaction, if it has ended (or must be waited for).
   Status settle(bool wait);
   void drop_all();
+  std::optional<int64_t> lag_of(int32_t source) const;
 
   AggregateOptions options_;
   std::shared_ptr<const Plan> plan_;
@@ -128,7 +135,8 @@ class AggregateWorker final : public log::ConsumerListener {
   std::vector<std::pair<std::string, int32_t>> partition_counts_;
   WallTime last_flush_;
   EventTime flushed_watermark_ = EventTime::min();
-  bool drained_ = false;  // the last poll took all there was
+  std::optional<WallTime> last_contact_;  // with the brokers
+  bool drained_ = false;                  // the last poll took all there was
   uint64_t sequence_ = 0;
   AggregateCounters counters_;
 };

@@ -21,6 +21,9 @@ namespace tocsin {
 
 enum class Role { kAggregate, kEvaluate };
 
+// As in group and member names.
+constexpr std::string_view to_string(Role role) { return role == Role::kAggregate ? "aggregate" : "evaluate"; }
+
 class Cluster {
  public:
   virtual ~Cluster() = default;

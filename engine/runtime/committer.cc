@@ -21,7 +21,7 @@ void Committer::submit(log::Transaction transaction) {
     Result<log::CommitReceipt> outcome = producer_.commit(std::move(*transaction));
     recorder_.enter(outcome.ok() ? FlightRecorder::Phase::kCommitted : FlightRecorder::Phase::kRunning);
     const std::lock_guard lock(mutex_);
-    last_latency_ = clock_() - begin;
+    durations_.observe(clock_() - begin);
     outcome_ = std::move(outcome);
     busy_ = false;
     // Under the lock: the waiter may destroy this object as soon as it has the outcome.
@@ -45,9 +45,9 @@ std::optional<Result<log::CommitReceipt>> Committer::wait() {
   return take();
 }
 
-Duration Committer::last_latency() const {
+Histogram Committer::durations() const {
   const std::lock_guard lock(mutex_);
-  return last_latency_;
+  return durations_;
 }
 
 }  // namespace tocsin

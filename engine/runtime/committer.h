@@ -16,6 +16,7 @@
 #include "engine/base/status.h"
 #include "engine/log/log.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/histogram.h"
 
 namespace tocsin {
 
@@ -47,8 +48,8 @@ class Committer {
   // The same, but waits for it; nothing only if none was submitted.
   std::optional<Result<log::CommitReceipt>> wait();
 
-  // Wall time that the last transaction took.
-  Duration last_latency() const;
+  // Wall time that transactions took, whatever became of them.
+  Histogram durations() const;
 
  private:
   std::optional<Result<log::CommitReceipt>> take();
@@ -61,7 +62,7 @@ class Committer {
   std::condition_variable done_;
   bool busy_ = false;
   std::optional<Result<log::CommitReceipt>> outcome_;
-  Duration last_latency_;
+  Histogram durations_{Histogram::kCommitBoundsMs};
 };
 
 }  // namespace tocsin

@@ -36,6 +36,7 @@ Status EvaluateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(std::exchange(failure_, Status()));
   TOCSIN_RETURN_IF_ERROR(apply_records());
   TOCSIN_RETURN_IF_ERROR(advance());
+  probe_ends();
   if (commit_due() && !committer_.busy()) TOCSIN_RETURN_IF_ERROR(commit());
   if (clock_() - last_store_flush_ >= options_.flush_interval) {
     last_store_flush_ = clock_();
@@ -44,7 +45,29 @@ Status EvaluateWorker::step(Duration timeout) {
   return {};
 }
 
+void EvaluateWorker::probe_ends() {
+  constexpr Duration kInterval{1'000};
+  constexpr Duration kLost{5'000};  // an answer that is long overdue was lost with its connection
+  const WallTime now = clock_();
+  if (now - last_probe_ < kInterval) return;
+  last_probe_ = now;
+  for (auto& [source, task] : tasks_) {
+    if (task.probing_since && now - *task.probing_since < kLost) continue;
+    task.probing_since = now;
+    consumer_->probe_end(source);
+  }
+}
+
+void EvaluateWorker::on_end(int32_t source, int64_t end, WallTime) {
+  last_contact_ = clock_();
+  const auto task = tasks_.find(source);
+  if (task == tasks_.end()) return;
+  task->second.end = end;
+  task->second.probing_since.reset();
+}
+
 Status EvaluateWorker::apply_records() {
+  if (!records_.records.empty()) last_contact_ = clock_();
   for (const log::Record& record : records_.records) {
     const auto task = tasks_.find(record.source);
     if (task == tasks_.end()) continue;
@@ -59,10 +82,13 @@ Status EvaluateWorker::advance() {
     // A partition whose changes fill a transaction waits until that one is on its way.
     if (task.more && committer_.busy()) continue;
     // After a restore, ticks have to wait until the rows that had not taken effect have been read again.
-    if (consumer_->position(source) < task.evaluator->next_offset().value_or(0)) continue;
+    if (!restored(source, task)) continue;
+    const std::optional<EventTime> before = task.evaluator->evaluated();
     const Result<bool> more = task.evaluator->advance(options_.transaction_bytes);
     if (!more.ok()) return more.status();
     task.more = *more;
+    const std::optional<EventTime> evaluated = task.evaluator->evaluated();
+    if (evaluated && evaluated != before) tick_delay_.observe(clock_() - WallTime{evaluated->ms});
   }
   return {};
 }
@@ -88,6 +114,7 @@ Status EvaluateWorker::commit() {
     for (const v1::AlertEvent& alert : task.evaluator->take_alerts()) {
       append_alert_records(alert, options_.alerts, transaction.records);
       ++counters_.alerts;
+      alerts_in_flight_.push_back({alert.rule(), alert.state(), WallTime{parse_rfc3339(alert.evaluated_at()).value_or(0)}});
     }
     const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position);
     for (const state::WriteBatch::Operation& operation : batch->operations) {
@@ -129,7 +156,16 @@ Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
   }
   recorder_.enter(FlightRecorder::Phase::kRunning);
   ++counters_.commits;
+  count_committed_alerts();
   return {};
+}
+
+void EvaluateWorker::count_committed_alerts() {
+  const WallTime now = clock_();
+  for (AlertInFlight& alert : std::exchange(alerts_in_flight_, {})) {
+    alert_commit_delay_.observe(now - alert.tick);
+    ++alerts_committed_[{std::move(alert.rule), std::move(alert.state)}];
+  }
 }
 
 Status EvaluateWorker::settle(bool wait) {
@@ -137,6 +173,7 @@ Status EvaluateWorker::settle(bool wait) {
   if (!outcome) return {};
   if (outcome->ok()) return write_committed(**outcome);
   in_flight_.clear();
+  alerts_in_flight_.clear();
   const Status& status = outcome->status();
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
@@ -184,6 +221,7 @@ Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::v
     starts.push_back(*rewind ? log::StartPosition{log::StartPosition::Kind::kOffset, **rewind} : log::StartPosition{});
   }
   recorder_.enter(FlightRecorder::Phase::kRunning);
+  last_contact_ = clock_();
   return starts;
 }
 
@@ -217,8 +255,10 @@ void EvaluateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
 }
 
 void EvaluateWorker::drop_all() {
+  retired_ = evaluator_counters();
   tasks_.clear();
   in_flight_.clear();
+  alerts_in_flight_.clear();
   records_.clear();
 }
 
@@ -258,7 +298,7 @@ size_t EvaluateWorker::group_count() const {
 }
 
 EvaluatorCounters EvaluateWorker::evaluator_counters() const {
-  EvaluatorCounters sum;
+  EvaluatorCounters sum = retired_;
   for (const auto& [source, task] : tasks_) {
     const EvaluatorCounters& counters = task.evaluator->counters();
     sum.frames += counters.frames;
@@ -269,6 +309,50 @@ EvaluatorCounters EvaluateWorker::evaluator_counters() const {
     sum.alerts += counters.alerts;
   }
   return sum;
+}
+
+WorkerMetrics EvaluateWorker::metrics() {
+  WorkerMetrics metrics;
+  const WallTime now = clock_();
+  bool all_restored = true;
+  for (auto& [source, task] : tasks_) {
+    const log::TopicPartition& name = consumer_->sources()[static_cast<size_t>(source)];
+    PartitionMetrics& partition = metrics.partitions.emplace_back();
+    partition.topic = name.topic;
+    partition.partition = name.partition;
+    if (task.end) partition.lag = std::max<int64_t>(0, *task.end - consumer_->position(source));
+    partition.watermark = task.evaluator->watermark();
+    partition.evaluated = task.evaluator->evaluated();
+    task.stall.update(partition.watermark, partition.lag.value_or(0) > 0, now);
+    partition.stalled_since = task.stall.since();
+    partition.held_back_by = task.evaluator->slowest_input();
+    all_restored = all_restored && restored(source, task);
+    for (size_t rule = 0; rule < plan_->rules.size(); ++rule) {
+      const LiveInstances live = task.evaluator->live_instances(rule);
+      LiveInstances& sum = metrics.instances[plan_->rules[rule].rule.name];
+      sum.pending += live.pending;
+      sum.firing += live.firing;
+    }
+  }
+  if (consumer_->group_metadata() != nullptr) {
+    metrics.phase = all_restored ? WorkerMetrics::Phase::kWorking : WorkerMetrics::Phase::kRestoring;
+  }
+  if (!metrics.partitions.empty()) metrics.last_contact = last_contact_;
+  const EvaluatorCounters evaluator = evaluator_counters();
+  metrics.frames_applied = evaluator.frames;
+  metrics.frames_repeated = evaluator.duplicate_frames;
+  metrics.rows_applied = evaluator.rows;
+  metrics.rows_of_unknown_views = evaluator.rows_of_unknown_views;
+  metrics.ticks = evaluator.ticks;
+  metrics.groups = group_count();
+  metrics.restores = counters_.restores;
+  metrics.changelog_records_read = static_cast<uint64_t>(counters_.changelog_records_read);
+  metrics.alerts_committed = alerts_committed_;
+  metrics.tick_delay = tick_delay_;
+  metrics.alert_commit_delay = alert_commit_delay_;
+  metrics.transactions_rolled_back = counters_.rewinds;
+  metrics.commit_durations = committer_.durations();
+  return metrics;
 }
 
 }  // namespace tocsin

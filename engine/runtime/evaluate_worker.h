@@ -26,6 +26,7 @@
 #include "engine/runtime/committer.h"
 #include "engine/runtime/flight_recorder.h"
 #include "engine/runtime/store_lease.h"
+#include "engine/runtime/worker_metrics.h"
 #include "operators/evaluator.h"
 #include "operators/plan.h"
 
@@ -69,28 +70,39 @@ class EvaluateWorker final : public log::ConsumerListener {
   std::optional<EventTime> evaluated() const;
   std::optional<EventTime> watermark() const;
   size_t group_count() const;
+  // Of all partitions that were ever owned.
   EvaluatorCounters evaluator_counters() const;
+  // Of now, for others to see.
+  WorkerMetrics metrics();
 
   // log::ConsumerListener
   Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override;
   void on_revoked(const std::vector<int32_t>& sources) override;
   void on_lost(const std::vector<int32_t>& sources) override;
   void on_range_lost(int32_t source, int64_t from, int64_t to) override;
-  void on_end(int32_t, int64_t, WallTime) override {}
+  void on_end(int32_t source, int64_t end, WallTime asked_at) override;
   void on_finished(int32_t) override {}
 
  private:
   struct Task {
     StoreLease lease;
     std::unique_ptr<Evaluator> evaluator;
-    bool consumed = false;  // records since the last commit
-    bool more = false;      // ticks left over by the transaction's bound
+    bool consumed = false;       // records since the last commit
+    bool more = false;           // ticks left over by the transaction's bound
+    std::optional<int64_t> end;  // of the partition, when last asked
+    std::optional<WallTime> probing_since;
+    StallClock stall;
   };
-  // What a transaction in flight will leave to be done.
+  // What a transaction in flight will leave to be done, and to be counted.
   struct InFlight {
     int32_t source;
     StoreLease lease;
     std::shared_ptr<const state::WriteBatch> batch;
+  };
+  struct AlertInFlight {
+    std::string rule;
+    std::string state;
+    WallTime tick;  // the wall time that the alert speaks of
   };
 
   Result<std::optional<int64_t>> restore(const log::Assignment& assignment);
@@ -100,6 +112,10 @@ class EvaluateWorker final : public log::ConsumerListener {
   Status commit();
   Status settle(bool wait);
   Status write_committed(const log::CommitReceipt& receipt);
+  void count_committed_alerts();
+  // Asks for the ends of the partitions, so that the lag is known and the brokers show that they are there.
+  void probe_ends();
+  bool restored(int32_t source, const Task& task) const { return consumer_->position(source) >= task.evaluator->next_offset().value_or(0); }
   int64_t changelog_end(const log::CommitReceipt& receipt, int32_t partition) const;
   void drop_all();
   int32_t partition_of(int32_t source) const { return consumer_->sources()[static_cast<size_t>(source)].partition; }
@@ -114,11 +130,18 @@ class EvaluateWorker final : public log::ConsumerListener {
   log::GroupConsumer* consumer_ = nullptr;
   std::map<int32_t, Task> tasks_;  // by source
   std::vector<InFlight> in_flight_;
+  std::vector<AlertInFlight> alerts_in_flight_;
   log::RecordBatch records_;
   WallTime last_commit_;
   WallTime last_store_flush_;
-  Status failure_;  // of a listener call, returned by the next step
+  WallTime last_probe_;
+  std::optional<WallTime> last_contact_;  // with the brokers
+  Status failure_;                        // of a listener call, returned by the next step
   EvaluateCounters counters_;
+  EvaluatorCounters retired_;                                                 // of partitions that are no longer owned
+  std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed_;  // by rule and state
+  Histogram tick_delay_{Histogram::kDelayBoundsMs};
+  Histogram alert_commit_delay_{Histogram::kDelayBoundsMs};
 };
 
 }  // namespace tocsin

@@ -33,6 +33,7 @@ class FlightRecorder {
   void enter(Phase phase) {
     if (cell_ != nullptr) cell_->store(static_cast<uint8_t>(phase), std::memory_order_relaxed);
   }
+  Phase phase() const { return cell_ == nullptr ? Phase::kStopped : static_cast<Phase>(cell_->load(std::memory_order_relaxed)); }
 
  private:
   std::atomic<uint8_t>* cell_ = nullptr;

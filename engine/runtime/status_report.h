@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/time.h"
+#include "engine/runtime/worker_metrics.h"
 
 namespace tocsin {
 
@@ -28,6 +29,7 @@ struct WorkerStatus {
   std::atomic<int64_t> lag{0};
   std::atomic<int64_t> watermark_ms{kUnknown};
   std::atomic<int64_t> evaluated_ms{kUnknown};
+  MetricsSlot metrics;
 };
 
 // The sum over the workers of a process.

@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "engine/config/topics.h"
+#include "engine/http/server.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/monitor.h"
 #include "engine/runtime/pipeline.h"
 #include "engine/runtime/status_report.h"
 #include "engine/runtime/store_lease.h"
@@ -65,13 +67,38 @@ class ThreadExecutor final : public Executor {
   std::thread thread_;
 };
 
+// Serves the monitor's pages on a thread of its own.
+class HttpThread {
+ public:
+  static Result<std::unique_ptr<HttpThread>> start(const config::HttpConfig::Listen& listen, const Monitor& monitor) {
+    http::ServerOptions options;
+    options.host = listen.host;
+    options.port = listen.port;
+    Result<std::unique_ptr<http::Server>> server = http::Server::listen(std::move(options), monitor.routes());
+    if (!server.ok()) return server.status();
+    spdlog::info("http: listening on http://{}", (*server)->address());
+    return std::unique_ptr<HttpThread>(new HttpThread(std::move(*server)));
+  }
+  ~HttpThread() {
+    server_->stop();
+    thread_.join();
+  }
+
+ private:
+  explicit HttpThread(std::unique_ptr<http::Server> server) : server_(std::move(server)), thread_([this] { server_->run(); }) {}
+
+  std::unique_ptr<http::Server> server_;
+  std::thread thread_;
+};
+
 // The first failure of any worker; it stops the others.
 class Outcome {
  public:
-  explicit Outcome(std::stop_source& stop) : stop_(stop) {}
+  Outcome(std::stop_source& stop, Monitor& monitor) : stop_(stop), monitor_(monitor) {}
   void fail(const Status& status) {
     const std::lock_guard lock(mutex_);
     if (status_.ok()) status_ = status;
+    monitor_.failed(status);
     stop_.request_stop();
   }
   Status status() const {
@@ -81,6 +108,7 @@ class Outcome {
 
  private:
   std::stop_source& stop_;
+  Monitor& monitor_;
   mutable std::mutex mutex_;
   Status status_;
 };
@@ -141,6 +169,7 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
     status.dead_letters = worker.counters().dead_letters;
     status.series = worker.series_count();
     status.lag = worker.lag();
+    status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
   const Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
@@ -177,6 +206,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
     status.commits = worker.counters().commits;
     const std::optional<EventTime> evaluated = worker.evaluated();
     status.evaluated_ms = evaluated ? evaluated->ms : WorkerStatus::kUnknown;
+    status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
   const Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
@@ -199,6 +229,12 @@ Result<StateDirectory> open_state(const config::Config& config) {
   auto flight = FlightFile::open((directory / "flight").string());
   if (!flight.ok()) return flight.status();
   return StateDirectory{std::move(*store), std::move(*flight)};
+}
+
+std::vector<std::string> rule_names(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const PlannedRule& planned : plan.rules) names.push_back(planned.rule.name);
+  return names;
 }
 
 // Reports each second until `stop`.
@@ -231,23 +267,23 @@ WorkerCounts count_workers(const SupervisorOptions& options, uint32_t partials_p
   return counts;
 }
 
-// The workers' threads; the destructor waits for them.
+// The workers' threads; the destructor waits for them. Their statuses are the monitor's.
 class WorkerThreads {
  public:
   using Work = std::function<Status(FlightRecorder, WorkerStatus&)>;
 
-  WorkerThreads(FlightFile& flight, std::stop_source& stopping) : flight_(flight), outcome_(stopping) {}
+  WorkerThreads(const config::Config& config, FlightFile& flight, std::stop_source& stopping, Monitor& monitor)
+      : config_(config), flight_(flight), monitor_(monitor), outcome_(stopping, monitor) {}
   ~WorkerThreads() { join(); }
   WorkerThreads(const WorkerThreads&) = delete;
   WorkerThreads& operator=(const WorkerThreads&) = delete;
 
-  void start(std::string_view role, int index, Work work) {
+  void start(Role role, int index, Work work) {
     const size_t number = threads_.size();
     if (const FlightRecorder::Phase previous = flight_.previous(number); previous != FlightRecorder::Phase::kStopped) {
-      spdlog::warn("{} worker {}: the previous process ended {}", role, index, to_string(previous));
+      spdlog::warn("{} worker {}: the previous process ended {}", to_string(role), index, to_string(previous));
     }
-    WorkerStatus& status = statuses_.emplace_back();
-    all_.push_back(&status);
+    WorkerStatus& status = monitor_.add_worker(member_name(config_, to_string(role), index), role, flight_.recorder(number));
     threads_.emplace_back([this, work = std::move(work), recorder = flight_.recorder(number), &status] {
       if (const Status ended = work(recorder, status); !ended.ok()) outcome_.fail(ended);
     });
@@ -257,14 +293,13 @@ class WorkerThreads {
       if (thread.joinable()) thread.join();
     }
   }
-  const std::vector<const WorkerStatus*>& statuses() const { return all_; }
   Status outcome() const { return outcome_.status(); }
 
  private:
+  const config::Config& config_;
   FlightFile& flight_;
+  Monitor& monitor_;
   Outcome outcome_;
-  std::deque<WorkerStatus> statuses_;
-  std::vector<const WorkerStatus*> all_;
   std::vector<std::thread> threads_;
 };
 
@@ -274,33 +309,48 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   const config::Config& config = options.config;
   std::stop_source stopping;
   const std::stop_callback forward(stop, [&stopping] { stopping.request_stop(); });
+  StateDirectory directory;  // outlives monitor and server, which look into it
+  Monitor monitor(rule_names(*plan), system_now);
+  const std::stop_callback tell(stopping.get_token(), [&monitor] { monitor.stopping(); });
+  std::unique_ptr<HttpThread> http;  // before anything that waits for the cluster: it says what is being waited for
+  if (config.http.listen) {
+    Result<std::unique_ptr<HttpThread>> started = HttpThread::start(*config.http.listen, monitor);
+    if (!started.ok()) return started.status();
+    http = std::move(*started);
+  }
+  monitor.starting("waits for the brokers, to check the topics");
   const std::stop_token stopped = stopping.get_token();
   const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
-  Result<StateDirectory> directory = open_state(config);
-  if (!directory.ok()) return directory.status();
-  StoreLeases leases(*directory->store);
+  monitor.starting("opens the state directory");
+  Result<StateDirectory> opened = open_state(config);
+  if (!opened.ok()) return opened.status();
+  directory = std::move(*opened);
+  monitor.set_store([&store = *directory.store] { return store.statistics(); });
+  StoreLeases leases(*directory.store);
 
   const WorkerCounts counts = count_workers(options, *partitions);
   const size_t queue_bytes =
       static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
   const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, queue_bytes};
-  WorkerThreads workers(*directory->flight, stopping);
+  WorkerThreads workers(config, *directory.flight, stopping, monitor);
   for (int i = 0; i < counts.evaluate; ++i) {
-    workers.start("evaluate", i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
+    workers.start(Role::kEvaluate, i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
       return run_evaluate(environment, i, leases, recorder, status, stopped);
     });
   }
   for (int i = 0; i < counts.aggregate; ++i) {
-    workers.start("aggregate", i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
+    workers.start(Role::kAggregate, i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
       return run_aggregate(environment, i, recorder, status, stopped);
     });
   }
+  monitor.running();
   spdlog::info("{} runs: {} aggregate and {} evaluate workers, {} rules", config.instance, counts.aggregate, counts.evaluate,
                environment.plan->rules.size());
-  report(config, cluster, workers.statuses(), stopped);
+  report(config, cluster, monitor.statuses(), stopped);
   workers.join();
-  const Status closed = directory->store->close();
+  monitor.set_store({});
+  const Status closed = directory.store->close();
   return workers.outcome().ok() ? closed : workers.outcome();
 }
 

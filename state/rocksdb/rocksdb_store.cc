@@ -4,6 +4,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <charconv>
+#include <map>
 #include <utility>
 
 #include "state/rocksdb/directory_lock.h"
@@ -54,6 +56,15 @@ rocksdb::Status fill(rocksdb::WriteBatch& to, const WriteBatch& from) {
     if (!status.ok()) break;
   }
   return status;
+}
+
+// A count among RocksDB's statistics in text; 0 if it is not there.
+uint64_t number(const std::map<std::string, std::string>& statistics, const std::string& name) {
+  uint64_t value = 0;
+  if (const auto found = statistics.find(name); found != statistics.end()) {
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  }
+  return value;
 }
 
 size_t bytes_of(const WriteBatch& batch) {
@@ -147,6 +158,11 @@ RocksDbStatistics RocksDbStore::statistics() const {
   statistics.sst_bytes = property(rocksdb::DB::Properties::kTotalSstFilesSize);
   statistics.compaction_pending_bytes = property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
   statistics.background_errors = property(rocksdb::DB::Properties::kBackgroundErrors);
+  std::map<std::string, std::string> stalls;
+  if (handles_->db->GetMapProperty(rocksdb::DB::Properties::kCFStats, &stalls)) {
+    statistics.write_slowdowns = number(stalls, "io_stalls.total_slowdown");
+    statistics.write_stops = number(stalls, "io_stalls.total_stop");
+  }
   statistics.writes_stopped = property(rocksdb::DB::Properties::kIsWriteStopped) != 0;
   return statistics;
 }

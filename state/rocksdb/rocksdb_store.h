@@ -51,6 +51,8 @@ struct RocksDbStatistics {
   uint64_t sst_bytes = 0;                 // on disk, with what compaction has still to drop
   uint64_t compaction_pending_bytes = 0;
   uint64_t background_errors = 0;  // since open
+  uint64_t write_slowdowns = 0;    // since open: writes that were held back, because flushes or compactions could not keep up
+  uint64_t write_stops = 0;        // since open: and those that had to wait for them
   bool writes_stopped = false;
 };
 

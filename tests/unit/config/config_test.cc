@@ -152,8 +152,8 @@ TEST(Config, HttpListensOnAnAddressAndAPort) {
   EXPECT_EQ(listen("localhost:0"), (Listen{"localhost", 0}));
   EXPECT_EQ(listen(":65535"), (Listen{"", 65535}));
   EXPECT_EQ(parse("", {"http.listen='[::]:9'"})->http.listen, (Listen{"::", 9}));
-  for (const char* bad : {"8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80 ", "::1:8080", "[]:1", "[::1]8080",
-                          "http://127.0.0.1:80", "a b:80"}) {
+  for (const char* bad : {"8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80 ", "::1:8080", "[]:1",
+                          "[::1]8080", "http://127.0.0.1:80", "a b:80"}) {
     EXPECT_THAT(error_of(std::string("http: {listen: '") + bad + "'}"), HasSubstr("http.listen: must be an address and a port")) << bad;
   }
   EXPECT_THAT(error_of("http: {listen: [a, b]}"), HasSubstr("http.listen: must be an address and a port"));
@@ -161,7 +161,8 @@ TEST(Config, HttpListensOnAnAddressAndAPort) {
 }
 
 TEST(Config, WhatThisVersionCannotDoIsRefusedByName) {
-  EXPECT_THAT(error_of("http: {tokens: tokens.yaml}"), HasSubstr("http.tokens: this version serves nothing over HTTP that could be written to"));
+  EXPECT_THAT(error_of("http: {tokens: tokens.yaml}"),
+              HasSubstr("http.tokens: this version serves nothing over HTTP that could be written to"));
   EXPECT_THAT(error_of("http: {tls: {cert: c.pem, key: k.pem}}"), HasSubstr("http.tls: TLS is not supported by this version yet"));
   EXPECT_THAT(error_of("input: {format: otlp_proto}"), HasSubstr("otlp_proto is not supported by this version yet"));
   EXPECT_THAT(error_of("input: {format: otlp_json}"), HasSubstr("otlp_json is not supported"));

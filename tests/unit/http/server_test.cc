@@ -22,11 +22,22 @@ using testing::Optional;
 using testing::StartsWith;
 
 std::vector<Route> pages() {
-  return {{"/", [](const Request&) { return Response{200, "front\n"}; }},
-          {"/echo", [](const Request& request) { return Response{200, std::string(request.query), "text/x-echo"}; }},
-          {"/full", [](const Request&) { return Response{503, "not yet\n"}; }},
+  return {{"/",
+           [](const Request&) {
+             return Response{200, "front\n"};
+           }},
+          {"/echo",
+           [](const Request& request) {
+             return Response{200, std::string(request.query), "text/x-echo"};
+           }},
+          {"/full",
+           [](const Request&) {
+             return Response{503, "not yet\n"};
+           }},
           {"/broken", [](const Request&) -> Response { throw std::runtime_error("no"); }},
-          {"/large", [](const Request&) { return Response{200, std::string(3'000'000, 'x')}; }}};
+          {"/large", [](const Request&) {
+             return Response{200, std::string(3'000'000, 'x')};
+           }}};
 }
 
 class HttpServer : public testing::Test {
@@ -121,10 +132,12 @@ TEST_F(HttpServer, BoundsWhatAClientMaySend) {
   options.body_bytes_max = 100;
   serve(options);
   Client header(port());
-  EXPECT_THAT(header.ask("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(100'000, 'y') + "\r\n\r\n"), Optional(StartsWith("HTTP/1.1 431 ")));
+  EXPECT_THAT(header.ask("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(100'000, 'y') + "\r\n\r\n"),
+              Optional(StartsWith("HTTP/1.1 431 ")));
   EXPECT_TRUE(header.ended());
   Client body(port());
-  EXPECT_THAT(body.ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'y')), Optional(StartsWith("HTTP/1.1 413 ")));
+  EXPECT_THAT(body.ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'y')),
+              Optional(StartsWith("HTTP/1.1 413 ")));
   EXPECT_TRUE(body.ended());
   Client chunked(port());
   EXPECT_THAT(chunked.ask("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" + std::string(0xfff, 'y')),
