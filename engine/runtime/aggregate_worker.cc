@@ -327,7 +327,9 @@ WorkerMetrics AggregateWorker::metrics() {
     partition.stalled_since = in.stall.since();
   }
   if (consumer_->group_metadata() != nullptr) metrics.phase = WorkerMetrics::Phase::kWorking;
-  if (!metrics.partitions.empty()) metrics.last_contact = last_contact_;
+  // A member without partitions asks for nothing, so it hears nothing.
+  const bool asks = !metrics.partitions.empty() || metrics.phase == WorkerMetrics::Phase::kJoining;
+  if (asks) metrics.last_contact = last_contact_;
   const AggregatorCounters& events = aggregator_.counters();
   metrics.messages = counters_.messages;
   metrics.bytes = counters_.bytes;

@@ -337,7 +337,9 @@ WorkerMetrics EvaluateWorker::metrics() {
   if (consumer_->group_metadata() != nullptr) {
     metrics.phase = all_restored ? WorkerMetrics::Phase::kWorking : WorkerMetrics::Phase::kRestoring;
   }
-  if (!metrics.partitions.empty()) metrics.last_contact = last_contact_;
+  // A member without partitions asks for nothing, so it hears nothing.
+  const bool asks = !metrics.partitions.empty() || metrics.phase == WorkerMetrics::Phase::kJoining;
+  if (asks) metrics.last_contact = last_contact_;
   const EvaluatorCounters evaluator = evaluator_counters();
   metrics.frames_applied = evaluator.frames;
   metrics.frames_repeated = evaluator.duplicate_frames;

@@ -50,7 +50,7 @@ struct WorkerMetrics {
   enum class Phase { kJoining, kRestoring, kWorking };
 
   Phase phase = Phase::kJoining;
-  std::optional<WallTime> last_contact;  // of the brokers' last sign of life, if there are partitions; absent otherwise
+  std::optional<WallTime> last_contact;  // the brokers' last sign of life; absent before the first, and if none is to be expected
   std::vector<PartitionMetrics> partitions;
 
   // Stage 1.

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""/metrics, /healthz and /readyz of the `tocsin` binary: without brokers, at work on a real one, after that one has died, and with the
+port in use."""
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from exposition import parse, value
+from harness import BIN, ROOT, Broker, Failure, Service, wait_until
+
+RULES = """groups:
+  - name: metrics
+    interval: 250ms
+    rules:
+      - alert: Errors
+        expr: errors[10s] >= 3
+        by: [domain]
+"""
+LISTEN = 'http: {listen: "127.0.0.1:0"}'
+
+
+def expect(what, actual, wanted):
+    if actual != wanted:
+        raise Failure(f"{what}: {actual!r}, not {wanted!r}")
+
+
+class Pages:
+    """The HTTP side of one process, found by the line in its log."""
+
+    def __init__(self, process):
+        found = wait_until("the log says where HTTP listens",
+                           lambda: re.findall(r"http: listening on http://127\.0\.0\.1:(\d+)", process.log()), 20)
+        self.port = int(found[-1])
+
+    def ask(self, path, method="GET"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def ready(self):
+        status, _, text = self.ask("/readyz")
+        return status == 200, text
+
+    def metrics(self):
+        status, headers, text = self.ask("/metrics")
+        expect("/metrics", (status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+        return parse(text)
+
+
+class Nowhere:
+    """Stands for a broker that is not there: a port on which nobody listens."""
+
+    def __init__(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.bootstrap = f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def documented():
+    """name -> (type, labels) of the table in docs/metrics.md."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*)\|", (ROOT / "docs/metrics.md").read_text(), re.M)
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+
+def check_table(families):
+    exported = {f.name: (f.type, f.labels()) for f in families.values()}
+    wanted = documented()
+    if exported != wanted:
+        differing = sorted(n for n in exported.keys() | wanted.keys() if exported.get(n) != wanted.get(n))
+        raise Failure("docs/metrics.md and /metrics differ:\n" + "\n".join(f"{n}: {exported.get(n)}, docs {wanted.get(n)}" for n in differing))
+
+
+def port_in_use(work, rules):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        service = Service(Nowhere(), work / "taken", "taken", rules, extra=f'http: {{listen: "{address}"}}')
+        done = subprocess.run([str(BIN / "tocsin"), "run", "--config", str(service.config)], capture_output=True, text=True, timeout=30)
+    expect("exit code with the port in use", done.returncode, 2)
+    if f"cannot listen on {address}: the port is in use" not in done.stderr or "choose another port" not in done.stderr:
+        raise Failure(f"the port is in use, but tocsin says: {done.stderr}")
+
+
+def without_brokers(work, rules):
+    service = Service(Nowhere(), work / "nowhere", "nowhere", rules, extra=LISTEN)
+    service.start()
+    pages = Pages(service.processes[0])
+    expect("/healthz without brokers", pages.ask("/healthz")[::2], (200, "ok\n"))
+    expect("/readyz without brokers", pages.ready(), (False, "starts: waits for the brokers, to check the topics\n"))
+    expect("tocsin_ready without brokers", value(pages.metrics(), "tocsin_ready"), 0)
+    service.stop()
+
+
+def other_pages(pages):
+    status, _, front = pages.ask("/")
+    expect("/", (status, set(re.findall(r"^/\S+", front, re.M))), (200, {"/metrics", "/healthz", "/readyz"}))
+    expect("a path that is not there", pages.ask("/metric")[0], 404)
+    status, headers, _ = pages.ask("/metrics", "POST")
+    expect("POST /metrics", (status, headers.get("Allow")), (405, "GET, HEAD"))
+    status, headers, body = pages.ask("/metrics", "HEAD")
+    expect("HEAD /metrics", (status, body, int(headers["Content-Length"]) > 1000), (200, "", True))
+
+
+def feed(broker, work, events):
+    path = work / "events.jsonl"
+    path.write_text("\n".join(events) + "\n")
+    broker.feed("metrics-in", 0, path)
+
+
+def at_work(work, rules):
+    with Broker() as broker:
+        service = Service(broker, work / "service", "metrics", rules, extra=LISTEN)
+        broker.create_topic("metrics-in", 2)
+        service.create_topics()
+        service.start()
+        pages = Pages(service.processes[0])
+        wait_until("ready", lambda: pages.ready()[0], 60)
+        before = pages.metrics()
+        expect("events before there are any", value(before, "tocsin_events_total"), 0)
+        expect("alert events before there are any", value(before, "tocsin_alert_events_total", rule="Errors", state="firing"), 0)
+        now = int(time.time() * 1000)
+        events = [json.dumps({"ts": now + n, "domain": "chat", "error_code": "503"}) for n in range(5)]
+        feed(broker, work, events + ['{"domain": "chat"}'])
+        after = wait_until("an alert is counted", lambda: fired(pages), 30)
+        counted = {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18, "tocsin_events_total": 5,
+                   "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1, "tocsin_ready": 1,
+                   "tocsin_alert_commit_delay_seconds_count": 1}
+        for name, wanted in counted.items():
+            expect(name, value(after, name), wanted)
+        expect("instances that fire", value(after, "tocsin_alerts", rule="Errors", state="firing"), 1)
+        expect("dead letters in the topic", len(broker.dump("metrics.dead-letters")), 1)
+        delay = value(after, "tocsin_alert_commit_delay_seconds_sum")
+        print(f"the alert was committed {delay} s after its tick", flush=True)
+        if not 0 < delay < 10:
+            raise Failure(f"an alert's delay of {delay} s is not to be believed")
+        for topic, partitions in (("metrics-in", 2), ("metrics.partials", 4)):
+            for p in range(partitions):
+                expect(f"lag of {topic}-{p}", value(after, "tocsin_partition_lag_messages", topic=topic, partition=p), 0)
+                wait = value(after, "tocsin_watermark_delay_seconds", topic=topic, partition=p)
+                if wait is None or not 0 < wait < 10:
+                    raise Failure(f"the watermark of {topic}-{p} is {wait} s behind")
+        if value(after, "tocsin_rocksdb_memtable_bytes") <= 0 or value(after, "process_resident_memory_bytes") < 10e6:
+            raise Failure("memory is not to be believed")
+        check_table(after)
+        other_pages(pages)
+        broker._script("kill")
+        silent = "has heard nothing from the brokers for"
+        text = wait_until(f"/readyz without the broker: {silent}", lambda: next((t for ok, t in [pages.ready()] if not ok and silent in t), None), 40)
+        print(f"without the broker: {text.splitlines()[0]}", flush=True)
+        expect("/healthz while the broker is away", pages.ask("/healthz")[0], 200)
+        broker._script("start")
+        wait_until("ready again", lambda: pages.ready()[0], 60)
+        service.check_alive()
+        service.stop()
+
+
+def fired(pages):
+    families = pages.metrics()
+    lags = [v for v in families["tocsin_partition_lag_messages"].samples.values()]
+    evaluated = families["tocsin_evaluation_delay_seconds"].samples
+    done = value(families, "tocsin_alert_events_total", rule="Errors", state="firing") == 1 and value(families, "tocsin_dead_letters_total")
+    return families if done and len(lags) == 6 and not any(lags) and len(evaluated) == 4 else None
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="tocsin-metrics-") as directory:
+        work = Path(directory)
+        rules = work / "rules.yaml"
+        rules.write_text(RULES)
+        try:
+            port_in_use(work, rules)
+            without_brokers(work, rules)
+            at_work(work, rules)
+        except Failure as failure:
+            print(f"FAILED: {failure}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
