@@ -2,7 +2,7 @@
 
 // `tocsin run`: the workers of a process on their threads, from start to orderly end.
 //
-// Start:  rules -> topics -> state directory -> one thread a worker, and one each for its transactions
+// Start:  rules -> HTTP, if it is asked for -> topics -> state directory -> one thread a worker, and one each for its transactions
 // End:    stop is asked for -> each worker commits what is open and leaves its group -> threads end -> the store is flushed and closed
 //
 // Thread:  the threads of the engine are made in supervisor.cc and nowhere else; run() blocks the caller.
