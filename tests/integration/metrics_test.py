@@ -78,7 +78,8 @@ def check_table(families):
     wanted = documented()
     if exported != wanted:
         differing = sorted(n for n in exported.keys() | wanted.keys() if exported.get(n) != wanted.get(n))
-        raise Failure("docs/metrics.md and /metrics differ:\n" + "\n".join(f"{n}: {exported.get(n)}, docs {wanted.get(n)}" for n in differing))
+        lines = [f"{n}: {exported.get(n)}, docs {wanted.get(n)}" for n in differing]
+        raise Failure("docs/metrics.md and /metrics differ:\n" + "\n".join(lines))
 
 
 def port_in_use(work, rules):
@@ -157,13 +158,21 @@ def at_work(work, rules):
         other_pages(pages)
         broker._script("kill")
         silent = "has heard nothing from the brokers for"
-        text = wait_until(f"/readyz without the broker: {silent}", lambda: next((t for ok, t in [pages.ready()] if not ok and silent in t), None), 40)
+        text = wait_until(f"/readyz without the broker: {silent}", lambda: not_ready(pages, silent), 40)
         print(f"without the broker: {text.splitlines()[0]}", flush=True)
         expect("/healthz while the broker is away", pages.ask("/healthz")[0], 200)
         broker._script("start")
-        wait_until("ready again", lambda: pages.ready()[0], 60)
+        try:
+            wait_until("ready again", lambda: pages.ready()[0], 120)
+        except Failure as failure:
+            raise Failure(f"{failure}; /readyz says: {pages.ready()[1]}\n{service.log()[-3000:]}") from None
         service.check_alive()
         service.stop()
+
+
+def not_ready(pages, reason):
+    ready, text = pages.ready()
+    return text if not ready and reason in text else None
 
 
 def fired(pages):
