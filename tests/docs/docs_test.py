@@ -259,8 +259,8 @@ def main():
     mistakes += [f"{name}: {text}" for name, text in check_everything_is_documented(truth, documents)]
     for mistake in mistakes:
         print(mistake)
-    print(f"{len(documents)} documents, {sum(len(d.code) for d in documents)} pieces of code, {sum(len(d.links) for d in documents)} links, "
-          f"{len(mistakes)} mistakes")
+    pieces, links = sum(len(d.code) for d in documents), sum(len(d.links) for d in documents)
+    print(f"{len(documents)} documents, {pieces} pieces of code, {links} links, {len(mistakes)} mistakes")
     return 1 if mistakes else 0
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -136,10 +135,10 @@ def joined(*parts):
     return whole
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def mount_memory(directory, options):
+    command = ["mount", "-t", "tmpfs", "-o", options, "tocsin", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        raise Skipped("a file system of its own needs root")
 
 
 # --- configuration and rules ---
@@ -186,7 +185,8 @@ def no_rule_file(bench):
 @case
 def missing_topics(bench):
     service = bench.service("missing", topics=False)
-    expect(run(service), 2, "input topic missing-in does not exist", "create it", "topic missing.partials does not exist; run `tocsin topics --create`")
+    expect(run(service), 2, "input topic missing-in does not exist", "create it",
+           "topic missing.partials does not exist; run `tocsin topics --create`")
 
 
 @case
@@ -232,7 +232,7 @@ SASL = "security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username:
 
 def with_sasl(bench, service, password):
     address = (bench.broker.directory / "bootstrap-sasl").read_text().strip()
-    edit(service.config, f'kafka: {{bootstrap.servers: "{bench.broker.bootstrap}"', f'kafka: {{{SASL.format(password)}bootstrap.servers: "{address}"')
+    edit(service.config, f'bootstrap.servers: "{bench.broker.bootstrap}"', f'{SASL.format(password)}bootstrap.servers: "{address}"')
 
 
 @case
@@ -270,7 +270,8 @@ def another_number_of_partials_partitions(bench):
             expect(run(service), 2, "partials.partials has 3 partitions and partials.changelog has 2",
                    "once there is state, choose another `app` name")
     bench.feed("partials", bench.events("partials", 30, 60))
-    expect(run(service), 1, "was made with 2 partitions", "now there are 3", "Neither may change while there is state", "another `app` name")
+    expect(run(service), 1, "was made with 2 partitions", "now there are 3", "Neither may change while there is state",
+           "another `app` name")
 
 
 # --- offsets ---
@@ -333,8 +334,7 @@ def unwritable_state_directory(bench):
 def read_only_state_directory(bench):
     service = bench.service("readonly")
     service.state.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tocsin", str(service.state)], capture_output=True).returncode:
-        raise Skipped("mounting needs root")
+    mount_memory(service.state, "ro,size=1m")
     try:
         expect(run(service), 2, f"cannot use state directory {service.state}/one", "Read-only file system", "set state.path")
     finally:
@@ -363,7 +363,8 @@ def two_processes_of_one_instance(bench):
         bench.feed("twins", bench.events("twins", 30, 60))
         first = service.processes[0]
         first.process.wait(timeout=40)
-        expect((first.process.returncode, first.log()), 1, "another process runs with the same `instance`; give each process a name of its own")
+        expect((first.process.returncode, first.log()), 1, "another process runs with the same `instance`",
+               "give each process a name of its own")
         if other.poll() is not None:
             raise Failure("both processes have ended")
     finally:
@@ -375,8 +376,8 @@ def disk_full_case(bench, app, make_small, make_large, *texts):
     """A service whose disk is full ends with a message; with room again it goes on, and nothing is lost."""
     service = bench.service(app, extra="memory: 64MiB")
     service.state.mkdir(parents=True, exist_ok=True)
-    command = [str(BIN / "tocsin"), "loadgen", "--output", str(bench.work / f"{app}.jsonl"), "--files", str(PARTITIONS), "--for", "60s", "--rate",
-               "3000", "--start", "2026-01-01T00:00:00Z", "--operations", "300", "--regions", "20", "--no-trace-ids", "--failures", "10%"]
+    command = [str(BIN / "tocsin"), "loadgen", "--output", str(bench.work / f"{app}.jsonl"), "--files", str(PARTITIONS), "--for", "60s",
+               "--rate", "3000", "--start", "2026-01-01T00:00:00Z", "--operations", "300", "--regions", "20", "--no-trace-ids", "--failures", "10%"]
     subprocess.run(command, check=True, capture_output=True)
     files = sorted(bench.work.glob(f"{app}-*.jsonl"))
     rules = service.directory / "rules.yaml"
@@ -401,8 +402,7 @@ def disk_full_case(bench, app, make_small, make_large, *texts):
 @case
 def disk_full(bench):
     def make_small(service):
-        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tocsin", str(service.state)], capture_output=True).returncode:
-            raise Skipped("a small file system of its own needs root")
+        mount_memory(service.state, "size=3m")
         return {}
 
     def make_large(service):

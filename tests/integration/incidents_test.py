@@ -22,8 +22,8 @@ RULES = """groups:
 """
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 SECONDS = 300
-# Second of the first failed event -> domain. Each burst is three failures, one a second, at :100 ms: the third is seen by the tick 3 s after
-# the burst's first second, so the alert starts then.
+# Second of the first failed event -> domain. Each burst is three failures, one a second, at :100 ms: the third is seen by the tick 3 s
+# after the burst's first second, so the alert starts then.
 BURSTS = {30: "chat", 60: "wallet", 100: "chat", 150: "chat", 200: "wallet"}
 INCIDENTS = f"""name,start,end,domain,rule
 chat down,{START_MS + 30_000},{START_MS + 50_000},chat,
@@ -69,7 +69,8 @@ def run(work):
         table = done.stdout[done.stdout.index("PRECISION"):]
         for rule, numbers in expected.items():
             lines = [line for line in table.splitlines() if line.startswith(rule)]
-            check(lines and " ".join(lines[0][len(rule):].split()) == numbers, f"grace {grace}, {rule}: expected {numbers} in\n{done.stdout}")
+            check(lines and " ".join(lines[0][len(rule):].split()) == numbers,
+                  f"grace {grace}, {rule}: expected {numbers} in\n{done.stdout}")
         for line in MISSED:
             check(line in table.splitlines(), f"no line '{line}' in\n{done.stdout}")
     incidents.write_text("start,end,rule\n1,2,Errrors\n")
@@ -78,7 +79,8 @@ def run(work):
           "did you mean 'Errors'?" in done.stderr, f"a rule that is not there: {done.returncode}\n{done.stderr}")
     incidents.write_text("start,end,pod\n1,2,x\n")
     done = tocsin(work, "--incidents", str(incidents))
-    check(done.returncode == 0 and "no rule has a label 'pod'" in done.stderr, f"a column that is no label: {done.returncode}\n{done.stderr}")
+    check(done.returncode == 0 and "no rule has a label 'pod'" in done.stderr,
+          f"a column that is no label: {done.returncode}\n{done.stderr}")
     done = tocsin(work, "--incidents", str(work / "none.csv"))
     check(done.returncode == 2 and "none.csv: the file cannot be read" in done.stderr, f"no file: {done.returncode}\n{done.stderr}")
 
