@@ -48,7 +48,7 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
   if (frame.partitions() != options_.partitions) {
     return data_loss(
         fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "
-                    "The number of partials partitions must not change",
+                    "The number of partials partitions must not change: start over with another `app` name and topics made anew",
                     frame.partitions(), options_.partitions));
   }
   const std::vector<FrameAssembler::Part> parts = assembler_.add(std::move(frame), offset);

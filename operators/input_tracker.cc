@@ -34,7 +34,8 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
       return data_loss(
           fmt::format("a frame of worker {} covers offsets {} to {} of input {}-{}, but {} was expected next: the log has a {}. The "
                       "partition stops here, "
-                      "because going on would count events twice or lose them",
+                      "because going on would count events twice or lose them. If the input topic was made anew, start over with another "
+                      "`app` name; else keep the log for inspection",
                       frame.worker(), progress.from(), progress.to(), topic, progress.partition(), known->second.to(),
                       progress.from() > known->second.to() ? "gap" : "partial overlap"));
     }

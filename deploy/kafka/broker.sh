@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/java.sh"
 
 usage() {
   cat <<'END'
-usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE]
+usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE] [--sasl]
        deploy/kafka/broker.sh stop|kill|status [--dir DIR]
 
 start   starts a broker that keeps everything in DIR, and returns when it answers. DIR/bootstrap then holds its host:port, DIR/broker.pid
@@ -15,6 +15,7 @@ status  says whether it answers: exit code 0 if so, else 1.
 --dir   default .kafka in the repository
 --port  default 9092; 0 picks a free one
 --heap  default 512m
+--sasl  also listens for SASL/PLAIN without TLS, user tocsin, password tocsin-secret; DIR/bootstrap-sasl then holds its host:port
 END
 }
 
@@ -72,6 +73,21 @@ choose_ports() {
     "Stop it, or say --port 0 for free ones."
 }
 
+# The port of the SASL listener: 10000 away from the plain one, so that neither range meets the other nor that of outgoing connections.
+sasl_port() { if [ "$port" -ge 20000 ]; then echo $((port - 10000)); else echo $((port + 10000)); fi; }
+
+sasl_properties() {
+  local address
+  address=SASL://127.0.0.1:$(sasl_port)
+  sed -i -e "s#^listeners=.*#&,$address#; s#^advertised\.listeners=.*#&,$address#" \
+    -e 's#^listener\.security\.protocol\.map=.*#&,SASL:SASL_PLAINTEXT#' "$dir/server.properties"
+  cat >>"$dir/server.properties" <<'END'
+
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tocsin="tocsin-secret";
+END
+}
+
 write_properties() {
   local text
   text=$(cat "$kafka_here/server.properties.in")
@@ -79,6 +95,7 @@ write_properties() {
   text=${text//@CONTROLLER_PORT@/$controller_port}
   text=${text//@DATA@/"$dir/data"}
   printf '%s\n' "$text" >"$dir/server.properties"
+  [ -z "$sasl" ] || sasl_properties
 }
 
 # A cluster id is 16 random bytes in URL-safe base64; one that begins with '-' would be read as an option.
@@ -145,6 +162,8 @@ start() {
     done
   fi
   echo "127.0.0.1:$port" >"$dir/bootstrap"
+  rm -f "$dir/bootstrap-sasl"
+  ! grep -q '^listeners=.*SASL' "$dir/server.properties" || echo "127.0.0.1:$(sasl_port)" >"$dir/bootstrap-sasl"
   echo "Kafka answers on 127.0.0.1:$port (process $(cat "$dir/broker.pid"), data in $dir)"
 }
 
@@ -179,10 +198,11 @@ status() {
 main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
-  dir=$repo/.kafka port='' heap=512m
+  dir=$repo/.kafka port='' heap=512m sasl=''
   while [ $# -gt 0 ]; do
     case $1 in
       --dir | --port | --heap) [ $# -ge 2 ] || fail "$1 needs a value." "broker.sh help"; printf -v "${1#--}" %s "$2"; shift 2 ;;
+      --sasl) sasl=yes; shift ;;
       *) fail "'$1' is not an option of broker.sh." "broker.sh help" ;;
     esac
   done
@@ -193,7 +213,7 @@ main() {
   esac
   case $command in
     start) start ;;
-    stop) end_with TERM; rm -f "$dir/bootstrap" ;;
+    stop) end_with TERM; rm -f "$dir/bootstrap" "$dir/bootstrap-sasl" ;;
     kill) end_with KILL ;;
     status) status ;;
     help | --help | -h) usage ;;

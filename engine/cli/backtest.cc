@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <CLI/App.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -15,11 +16,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/yaml/suggest.h"
 #include "engine/cli/command.h"
 #include "engine/config/config.h"
 #include "engine/config/files.h"
 #include "engine/runtime/alert_records.h"
 #include "engine/runtime/backtest.h"
+#include "engine/runtime/detection.h"
+#include "engine/runtime/incidents.h"
 #include "engine/runtime/pipeline.h"
 
 namespace tocsin::cli {
@@ -32,18 +36,49 @@ struct Arguments {
   std::vector<std::string> set;
   std::string until;
   std::string alerts;
+  std::string incidents;
+  std::string incident_grace = "0s";
 };
 
 Result<std::optional<EventTime>> parse_until(const std::string& text) {
   if (text.empty()) return std::optional<EventTime>();
-  if (const std::optional<int64_t> ms = parse_rfc3339(text)) return std::optional(EventTime{*ms});
-  char* end = nullptr;
-  errno = 0;
-  const long long ms = std::strtoll(text.c_str(), &end, 10);
-  if (errno != 0 || end == text.c_str() || *end != '\0') {
-    return invalid_argument(fmt::format("--until {}: neither an RFC 3339 time such as 2026-01-31T08:00:00Z nor Unix milliseconds", text));
+  const std::optional<EventTime> time = parse_instant(text);
+  if (time) return time;
+  return invalid_argument(fmt::format("--until {}: neither an RFC 3339 time such as 2026-01-31T08:00:00Z nor Unix milliseconds", text));
+}
+
+// What --incidents and --incident-grace say.
+struct Known {
+  IncidentFile file;
+  Duration grace;
+};
+
+Result<std::optional<Known>> read_known(const Arguments& arguments, const Plan& plan) {
+  if (arguments.incidents.empty()) return std::optional<Known>();
+  const std::optional<Duration> grace = parse_duration(arguments.incident_grace);
+  if (!grace) {
+    return invalid_argument(fmt::format("--incident-grace {}: not a length of time; write it like 30s or 1m30s", arguments.incident_grace));
   }
-  return std::optional(EventTime{ms});
+  const Result<std::string> text = config::read_file(arguments.incidents);
+  if (!text.ok()) return text.status();
+  Result<IncidentFile> file = parse_incidents(*text, arguments.incidents);
+  if (!file.ok()) return file.status();
+  std::vector<std::string_view> names;
+  for (const PlannedRule& rule : plan.rules) names.push_back(rule.rule.name);
+  for (const Incident& incident : file->incidents) {
+    if (incident.rule.empty() || std::find(names.begin(), names.end(), incident.rule) != names.end()) continue;
+    return invalid_argument(fmt::format("{}:{}: there is no enabled rule '{}' in the rule files{}", arguments.incidents, incident.line,
+                                        incident.rule, did_you_mean(incident.rule, names)));
+  }
+  for (const std::string& column : file->label_columns) {
+    const bool is_label = std::any_of(plan.rules.begin(), plan.rules.end(), [&](const PlannedRule& rule) {
+      const std::vector<std::string>& by = rule.rule.by;
+      return rule.rule.labels.contains(column) || std::find(by.begin(), by.end(), column) != by.end();
+    });
+    if (!is_label)
+      fmt::print(stderr, "{}:1: warning: no rule has a label '{}', so that column restricts nothing\n", arguments.incidents, column);
+  }
+  return std::optional<Known>({*std::move(file), *grace});
 }
 
 // One line on a terminal, drawn anew; nothing in a pipe.
@@ -108,6 +143,32 @@ void print_summary(const Plan& plan, const BacktestCounters& counters, const std
   for (const auto& [reason, count] : counters.dead_letters) fmt::print("  {:>8} dead: {}\n", count, reason);
 }
 
+std::string percent(std::optional<double> share) { return share ? fmt::format("{:.1f} %", *share * 100) : "-"; }
+std::string length(std::optional<Duration> duration) { return duration ? format_duration(*duration) : "-"; }
+
+void print_detection(const Plan& plan, const Known& known, const std::vector<v1::AlertEvent>& alerts) {
+  std::vector<std::string> names;
+  for (const PlannedRule& rule : plan.rules) names.push_back(rule.rule.name);
+  const DetectionReport report = judge(known.file.incidents, names, alerts, known.grace);
+  names.emplace_back("all rules");
+  size_t width = 4;
+  for (const std::string& name : names) width = std::max(width, name.size());
+  fmt::print("\n{:<{}}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}  {:>7}  {:>12}  {:>9}\n", "RULE", width, "FIRINGS", "MATCHING", "PRECISION",
+             "INCIDENTS", "DETECTED", "RECALL", "MEDIAN DELAY", "MAX DELAY");
+  for (size_t i = 0; i < names.size(); ++i) {
+    const Detection& line = i < report.rules.size() ? report.rules[i] : report.all;
+    fmt::print("{:<{}}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}  {:>7}  {:>12}  {:>9}\n", names[i], width, line.firings, line.matched,
+               percent(line.precision()), line.incidents, line.detected, percent(line.recall()), length(line.delay_median),
+               length(line.delay_max));
+  }
+  for (const Incident* incident : report.missed) {
+    std::string labels;
+    for (const auto& [name, value] : incident->labels) labels += fmt::format(" {}={}", name, value);
+    fmt::print("missed: {} from {} to {}{}\n", incident->name.empty() ? fmt::format("line {}", incident->line) : incident->name,
+               format_rfc3339(incident->start.ms), format_rfc3339(incident->end.ms), labels);
+  }
+}
+
 Status run_backtest(const Arguments& arguments) {
   const Result<config::TimeConfig> time = config::load_time_config(arguments.config, arguments.set);
   if (!time.ok()) return time.status();
@@ -119,6 +180,8 @@ Status run_backtest(const Arguments& arguments) {
   const Result<std::shared_ptr<const Plan>> plan = load_plan(arguments.rules, *time, load, findings);
   for (const std::string& finding : findings) fmt::print(stderr, "{}\n", finding);
   if (!plan.ok()) return plan.status();
+  const Result<std::optional<Known>> known = read_known(arguments, **plan);
+  if (!known.ok()) return known.status();
   Result<std::unique_ptr<Backtest>> backtest = Backtest::open({arguments.events, *time, *until}, *plan);
   if (!backtest.ok()) return backtest.status();
   Progress progress;
@@ -136,6 +199,7 @@ Status run_backtest(const Arguments& arguments) {
   if (!alerts.ok()) return alerts.status();
   if (!arguments.alerts.empty()) TOCSIN_RETURN_IF_ERROR(write_alerts(*alerts, arguments.alerts));
   print_summary(**plan, (*backtest)->counters(), *alerts);
+  if (*known) print_detection(**plan, **known, *alerts);
   return {};
 }
 
@@ -155,7 +219,19 @@ void add_backtest(CLI::App& app, int& exit_code) {
   command->add_option("--until", arguments->until,
                       "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended");
   command->add_option("--alerts", arguments->alerts, "Write the alert log to this file, one JSON object a line");
-  command->footer("Example:\n  tocsin backtest --rules rules/chat.yaml --events monday-0.jsonl.gz monday-1.jsonl.gz --alerts alerts.jsonl");
+  CLI::Option* incidents = command->add_option(
+      "--incidents", arguments->incidents, "Hold the alerts against known incidents, a CSV file: precision, recall and delay of each rule");
+  command
+      ->add_option("--incident-grace", arguments->incident_grace,
+                   "An alert that begins so long after an incident's end is still its (default 0s)")
+      ->needs(incidents);
+  command->footer(
+      "The CSV file begins with a header. Columns: start and end (RFC 3339 or Unix milliseconds); name; rule, if only that rule may\n"
+      "detect it; every other one is a label that an alert must not contradict, empty for any.\n"
+      "\n"
+      "Examples:\n"
+      "  tocsin backtest --rules rules/chat.yaml --events monday-0.jsonl.gz monday-1.jsonl.gz --alerts alerts.jsonl\n"
+      "  tocsin backtest --rules rules/*.yaml --events monday.jsonl.zst --incidents incidents.csv --incident-grace 1m");
   command->callback([arguments, &exit_code] {
     spdlog::set_level(spdlog::level::warn);  // what a service tells of its partitions is no news here
     const Status status = run_backtest(*arguments);

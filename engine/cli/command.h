@@ -16,6 +16,7 @@ inline constexpr int kExitUsage = 2;  // usage or configuration
 
 // `exit_code` must outlive the parsing of `app`.
 void add_run(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
 void add_backtest(CLI::App& app, int& exit_code);
 void add_topics(CLI::App& app, int& exit_code);
 void add_loadgen(CLI::App& app, int& exit_code);

@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   app.footer("`tocsin COMMAND --help` tells more about a command.\nExit codes: 0 fine, 1 the answer is no, 2 usage or configuration.");
   int exit_code = kExitFine;
   add_run(app, exit_code);
+  add_check(app, exit_code);
   add_backtest(app, exit_code);
   add_topics(app, exit_code);
   add_loadgen(app, exit_code);

@@ -46,10 +46,7 @@ class Loader {
   // Last: what only shows when everything is known.
   void finish(const std::string& file);
 
-  Result<Config> result() && {
-    if (!errors_.empty()) return invalid_argument(fmt::format("{}", fmt::join(errors_, "\n")));
-    return std::move(config_);
-  }
+  CheckedConfig result() && { return {std::move(config_), std::move(errors_)}; }
 
  private:
   void read(const Source& source, const std::string& path, yaml::Mark key_mark, const yaml::Node& value);
@@ -215,15 +212,22 @@ void Loader::finish(const std::string& file) {
   check_input_topics(file);
 }
 
-Result<Config> load(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
+CheckedConfig check(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
                     const Environment& environment, Scope scope) {
   const Result<yaml::Document> document = yaml::parse(file, std::string(text));
-  if (!document.ok()) return document.status();
+  if (!document.ok()) return {{}, {document.status().message()}};
   Loader loader(scope, environment);
   loader.read_file(*document);
   for (const std::string& text_of_one : overrides) loader.read_override(text_of_one);
   loader.finish(file);
   return std::move(loader).result();
+}
+
+Result<Config> load(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
+                    const Environment& environment, Scope scope) {
+  CheckedConfig checked = check(text, file, overrides, environment, scope);
+  if (!checked.errors.empty()) return invalid_argument(fmt::format("{}", fmt::join(checked.errors, "\n")));
+  return std::move(checked.config);
 }
 
 // What stands for the file where there is none.
@@ -250,6 +254,10 @@ Result<Config> load_config(const std::optional<std::string>& path, const std::ve
 Result<Config> parse_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
                             const Environment& environment) {
   return load(text, file, overrides, environment, Scope::kAll);
+}
+
+CheckedConfig check_config(std::string_view text, const std::string& file, const Environment& environment) {
+  return check(text, file, {}, environment, Scope::kAll);
 }
 
 Result<TimeConfig> load_time_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides) {

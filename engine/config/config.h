@@ -114,6 +114,14 @@ Result<Config> load_config(const std::optional<std::string>& path, const std::ve
 Result<Config> parse_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
                             const Environment& environment);
 
+// What a configuration says beside its mistakes, for those who go on after them: a key that cannot be used has its default.
+struct CheckedConfig {
+  Config config;
+  std::vector<std::string> errors;  // complete lines, in the order of the file
+};
+
+CheckedConfig check_config(std::string_view text, const std::string& file, const Environment& environment);
+
 // For work on files, where only `time` matters: keys and values of the other sections must be well-formed, but they may need
 // variables that are not set here and name what this machine does not have.
 Result<TimeConfig> load_time_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides);

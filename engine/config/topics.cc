@@ -79,7 +79,7 @@ void check_partitions(const TopicNames& names, const Found& found, std::vector<s
   if (partials != 0 && changelog != 0 && partials != changelog) {
     findings.push_back(
         fmt::format("topic {} has {} partitions and {} has {}: they must have equally many; before the first start delete both "
-                    "and run `tocsin topics --create`",
+                    "and run `tocsin topics --create`; once there is state, choose another `app` name",
                     names.partials, partials, names.changelog, changelog));
   }
   if (const int32_t control = partitions(names.control); control > 1) {

@@ -103,7 +103,25 @@ KafkaAdmin::KafkaAdmin(AdminOptions options, std::shared_ptr<Client> client) : o
 
 KafkaAdmin::~KafkaAdmin() = default;
 
+Status KafkaAdmin::explained(const Status& failure) {
+  if (failure.code() != StatusCode::kUnavailable) return failure;
+  rd_kafka_poll(client_->get(), 0);  // serves on_error()
+  return client_->events().refused.value_or(failure);
+}
+
 Result<std::vector<Creation>> KafkaAdmin::create(const std::vector<TopicSpec>& topics) {
+  Result<std::vector<Creation>> created = try_create(topics);
+  if (!created.ok()) return explained(created.status());
+  return created;
+}
+
+Result<std::vector<TopicDescription>> KafkaAdmin::describe(const std::vector<std::string>& names) {
+  Result<std::vector<TopicDescription>> described = try_describe(names);
+  if (!described.ok()) return explained(described.status());
+  return described;
+}
+
+Result<std::vector<Creation>> KafkaAdmin::try_create(const std::vector<TopicSpec>& topics) {
   if (topics.empty()) return std::vector<Creation>();
   std::vector<NewTopicHandle> owned;
   std::vector<rd_kafka_NewTopic_t*> wanted;
@@ -127,7 +145,7 @@ Result<std::vector<Creation>> KafkaAdmin::create(const std::vector<TopicSpec>& t
   return creations;
 }
 
-Result<std::vector<TopicDescription>> KafkaAdmin::describe(const std::vector<std::string>& names) {
+Result<std::vector<TopicDescription>> KafkaAdmin::try_describe(const std::vector<std::string>& names) {
   std::vector<TopicDescription> descriptions;
   const Deadline deadline = Deadline::in(options_.timeout);
   for (const std::string& name : names) {

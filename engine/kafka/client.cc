@@ -26,7 +26,9 @@ void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_p
 }
 
 void on_error(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) {
-  events_of(opaque).error = to_status(static_cast<rd_kafka_resp_err_t>(code), "Kafka", text);
+  ClientEvents& events = events_of(opaque);
+  events.error = to_status(static_cast<rd_kafka_resp_err_t>(code), "Kafka", text);
+  if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION) events.refused = invalid_argument(events.error->message());
 }
 
 void on_delivery(rd_kafka_t* /*client*/, const rd_kafka_message_t* message, void* opaque) {

@@ -36,6 +36,9 @@ struct ClientEvents {
   std::deque<RebalanceEvent> rebalances;
   bool closing = false;         // rebalances are answered at once, without a record
   std::optional<Status> error;  // the newest one that concerns no partition
+  // kInvalidArgument, once the brokers have refused the user or the password. Only who has just started gives up for it: to a client that
+  // was at work a broker that goes down may say the same.
+  std::optional<Status> refused;
   DeliverySink* deliveries = nullptr;
 };
 

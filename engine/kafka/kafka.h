@@ -121,6 +121,11 @@ class KafkaAdmin {
 
  private:
   KafkaAdmin(AdminOptions options, std::shared_ptr<Client> client);
+  Result<std::vector<Creation>> try_create(const std::vector<TopicSpec>& topics);
+  Result<std::vector<TopicDescription>> try_describe(const std::vector<std::string>& names);
+  // kInvalidArgument in place of kUnavailable if the brokers have refused the user or the password: waiting would not help.
+  Status explained(const Status& failure);
+
   AdminOptions options_;
   std::shared_ptr<Client> client_;
 };

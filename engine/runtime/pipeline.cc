@@ -1,8 +1,7 @@
 #include "engine/runtime/pipeline.h"
 
-#include <fmt/format.h>
-
 #include "engine/config/files.h"
+#include "engine/runtime/check.h"
 
 namespace tocsin {
 
@@ -22,7 +21,8 @@ Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::s
                                               std::vector<std::string>& findings) {
   const rules::LoadResult loaded = rules::load_rules(rule_files, options);
   for (const rules::Finding& finding : loaded.findings) {
-    findings.push_back(fmt::format("{}: {}", finding.severity == rules::Finding::Severity::kError ? "error" : "warning", finding.text));
+    // Notes are for whoever asks (`tocsin check`).
+    if (finding.severity != rules::Finding::Severity::kNote) findings.push_back(finding_line(finding));
   }
   if (!loaded.ok()) return invalid_argument("the rules cannot be used; see the findings above");
   PlanOptions plan_options{time.resolution, time.group_retention};

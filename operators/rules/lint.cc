@@ -41,6 +41,25 @@ bool is_request_latency(const Aggregate& aggregate) {
   }
 }
 
+// Whether the value is a length of time: a latency, a multiple of one, or a sum or difference with one in it.
+bool is_latency(const Expr& expr) {
+  switch (expr.kind) {
+    case Expr::Kind::kAggregate: return is_request_latency(*expr.aggregate);
+    case Expr::Kind::kNegate: return is_latency(expr.children[0]);
+    case Expr::Kind::kArithmetic: break;
+    default: return false;
+  }
+  const Expr& left = expr.children[0];
+  const Expr& right = expr.children[1];
+  switch (expr.arithmetic_op) {
+    case ArithmeticOp::kAdd:
+    case ArithmeticOp::kSubtract: return is_latency(left) || is_latency(right);
+    case ArithmeticOp::kMultiply: return (is_latency(left) && is_constant(right)) || (is_constant(left) && is_latency(right));
+    case ArithmeticOp::kDivide: return is_latency(left) && is_constant(right);
+  }
+  return false;
+}
+
 bool has_unit(const Expr& expr) {
   bool found = false;
   walk(expr, [&](const Expr& node) { found = found || node.has_unit; });
@@ -66,11 +85,11 @@ void lint_units(const Expr& expr, Report& report) {
     }
     if (node.kind != Expr::Kind::kCompare) return;
     for (const size_t side : {size_t{0}, size_t{1}}) {
-      const Expr& aggregate = node.children[side];
+      const Expr& latency = node.children[side];
       const Expr& constant = node.children[1 - side];
-      if (aggregate.kind != Expr::Kind::kAggregate || !is_request_latency(*aggregate.aggregate) || has_unit(constant)) continue;
+      if (!is_latency(latency) || has_unit(constant)) continue;
       const std::optional<Rational> number = fold_constant(constant);
-      if (number && *number != 0) warn_missing_unit(constant.position, to_string(*aggregate.aggregate), *number, report);
+      if (number && *number != 0) warn_missing_unit(constant.position, to_string(latency), *number, report);
     }
   });
 }
@@ -139,16 +158,27 @@ void warn_contradiction(const std::vector<Demand>& demands, std::string_view why
   }
 }
 
-// The demands of what `expr` needs to be true, as far as `and` joins it. Under `or` and `not` nothing is certain.
+// The demands of what `expr` needs to be true, as far as `and` joins it. Under `or` and `not` nothing is certain, and of a comparison only
+// what all its aggregates ask for: of a sum, one part may suffice.
 void collect_demands(const Expr& expr, const std::vector<std::string>& by, std::vector<Demand>& demands) {
   if (expr.kind == Expr::Kind::kOr || expr.kind == Expr::Kind::kNot) return;
-  if (expr.kind == Expr::Kind::kAggregate) {
-    for (const Matcher& matcher : expr.aggregate->matchers) {
-      const bool of_group = std::find(by.begin(), by.end(), matcher.label) != by.end();
-      if (of_group) demands.push_back({&matcher, expr.position});
-    }
+  if (expr.kind == Expr::Kind::kAnd) {
+    for (const Expr& child : expr.children) collect_demands(child, by, demands);
+    return;
   }
-  for (const Expr& child : expr.children) collect_demands(child, by, demands);
+  std::vector<const Expr*> aggregates;
+  walk(expr, [&](const Expr& node) {
+    if (node.kind == Expr::Kind::kAggregate) aggregates.push_back(&node);
+  });
+  if (aggregates.empty()) return;
+  for (const Matcher& matcher : aggregates[0]->aggregate->matchers) {
+    const bool of_group = std::find(by.begin(), by.end(), matcher.label) != by.end();
+    const bool of_all = std::all_of(aggregates.begin(), aggregates.end(), [&](const Expr* node) {
+      const std::vector<Matcher>& others = node->aggregate->matchers;
+      return std::find(others.begin(), others.end(), matcher) != others.end();
+    });
+    if (of_group && of_all) demands.push_back({&matcher, aggregates[0]->position});
+  }
 }
 
 // Each chain of `and` once, from its top.
@@ -157,7 +187,7 @@ void lint_and_chains(const Expr& expr, bool inside_chain, const AlertRule& rule,
   if (is_and && !inside_chain) {
     std::vector<Demand> demands;
     collect_demands(expr, rule.by, demands);
-    warn_contradiction(demands, "no group satisfies both sides of 'and'", report);
+    warn_contradiction(demands, "no group satisfies both", report);
   }
   for (const Expr& child : expr.children) lint_and_chains(child, is_and, rule, report);
 }
@@ -207,18 +237,28 @@ std::optional<bool> truth_without_events(const Expr& expr) {
   return std::nullopt;
 }
 
-bool mentions_success(const Predicate& predicate) {
-  return predicate.kind == Predicate::Kind::kSuccess || std::any_of(predicate.children.begin(), predicate.children.end(), mentions_success);
+bool tells_failures(const Predicate& predicate) {
+  if (predicate.kind == Predicate::Kind::kSuccess) return true;
+  const auto names_the_code = [](const Matcher& matcher) { return matcher.label == "error_code"; };
+  return std::any_of(predicate.matchers.begin(), predicate.matchers.end(), names_the_code) ||
+         std::any_of(predicate.children.begin(), predicate.children.end(), tells_failures);
+}
+
+bool is_error_rate(const Expr& expr) {
+  // errors[5m] / count[5m]: written by hand.
+  if (expr.kind == Expr::Kind::kArithmetic && expr.arithmetic_op == ArithmeticOp::kDivide) {
+    const Expr& part = expr.children[0];
+    return part.kind == Expr::Kind::kAggregate && part.aggregate->kind == AggregateKind::kErrors && !is_constant(expr.children[1]);
+  }
+  if (expr.kind != Expr::Kind::kAggregate) return false;
+  const AggregateKind kind = expr.aggregate->kind;
+  return kind == AggregateKind::kErrorRate || kind == AggregateKind::kSuccessRate ||
+         (kind == AggregateKind::kShare && tells_failures(*expr.aggregate->predicate));
 }
 
 bool has_error_rate(const Expr& expr) {
   bool found = false;
-  walk(expr, [&](const Expr& node) {
-    if (node.kind != Expr::Kind::kAggregate) return;
-    const Aggregate& aggregate = *node.aggregate;
-    found = found || aggregate.kind == AggregateKind::kErrorRate || aggregate.kind == AggregateKind::kSuccessRate ||
-            (aggregate.kind == AggregateKind::kShare && mentions_success(*aggregate.predicate));
-  });
+  walk(expr, [&](const Expr& node) { found = found || is_error_rate(node); });
   return found;
 }
 

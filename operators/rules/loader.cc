@@ -8,6 +8,7 @@
 
 #include "engine/base/yaml/reader.h"
 #include "engine/base/yaml/suggest.h"
+#include "operators/rules/estimates.h"
 #include "operators/rules/lint.h"
 #include "operators/rules/report.h"
 #include "operators/rules/rule.h"
@@ -70,6 +71,7 @@ class Loader {
  private:
   // A file that was read, or why it could not be.
   struct Source {
+    std::string name;
     std::unique_ptr<RuleFile> file;
     std::string error;
   };
@@ -77,10 +79,10 @@ class Loader {
   void read_file(const std::string& name, const std::string& content) {
     Result<yaml::Document> document = yaml::parse(name, content);
     if (!document.ok()) {
-      sources_.push_back({nullptr, document.status().message()});
+      sources_.push_back({name, nullptr, document.status().message()});
       return;
     }
-    sources_.push_back({std::make_unique<RuleFile>(std::move(document).value()), ""});
+    sources_.push_back({name, std::make_unique<RuleFile>(std::move(document).value()), ""});
     RuleFile& file = *sources_.back().file;
     if (file.document.root.kind == Node::Kind::kNull) return file.report.warning({1, 1}, "the file holds no rules");
     MappingReader root(file.document.root, "a rule file", file.report.errors);
@@ -132,6 +134,7 @@ class Loader {
     for (const AlertRule& rule : file.rules) {
       if (!rule.enabled) continue;
       lint_rule(rule, file.report);
+      note_estimates(rule, file.report);
       if (outage_resolves(rule) && !groups_that_notice_outages.contains(rule.group)) warn_outage_resolves(rule, file.report);
     }
   }
@@ -151,21 +154,23 @@ class Loader {
     LoadResult result;
     for (Source& source : sources_) {
       if (!source.file) {
-        result.findings.push_back({Finding::Severity::kError, std::move(source.error)});
+        result.findings.push_back({Finding::Severity::kError, std::move(source.error), source.name});
         continue;
       }
-      add_findings(source.file->report, result.findings);
+      add_findings(source.name, source.file->report, result.findings);
       for (AlertRule& rule : source.file->rules) result.rules.rules.push_back(std::move(rule));
     }
     return result;
   }
 
-  static void add_findings(const Report& report, std::vector<Finding>& findings) {
+  static void add_findings(const std::string& file, const Report& report, std::vector<Finding>& findings) {
     std::vector<std::pair<yaml::Mark, Finding>> all;
-    for (const yaml::Problem& problem : report.errors.sorted()) all.push_back({problem.mark, {Finding::Severity::kError, problem.text}});
-    for (const yaml::Problem& problem : report.warnings.sorted()) {
-      all.push_back({problem.mark, {Finding::Severity::kWarning, problem.text}});
-    }
+    const auto add = [&](const yaml::Problems& problems, Finding::Severity severity) {
+      for (const yaml::Problem& problem : problems.sorted()) all.push_back({problem.mark, {severity, problem.text, file}});
+    };
+    add(report.errors, Finding::Severity::kError);
+    add(report.warnings, Finding::Severity::kWarning);
+    add(report.notes, Finding::Severity::kNote);
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [mark, finding] : all) findings.push_back(std::move(finding));
   }

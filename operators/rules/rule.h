@@ -42,9 +42,11 @@ struct RuleSet {
 
 // One finding of the loader. `text` is complete: "rules/chat.yaml:7:13: unknown key 'exprr' in a rule; did you mean 'expr'?".
 struct Finding {
-  enum class Severity { kError, kWarning };
+  // A note is no mistake: it says what a reader of the rule may want to know, such as a verdict that hangs on an estimate.
+  enum class Severity { kError, kWarning, kNote };
   Severity severity = Severity::kError;
   std::string text;
+  std::string file;  // as passed to load_rules(); `text` begins with it
 };
 
 // What the loader has to know of the configuration.
@@ -56,7 +58,7 @@ struct LoadOptions {
 
 struct LoadResult {
   RuleSet rules;                  // complete only if there is no error
-  std::vector<Finding> findings;  // all of them, errors and warnings, in the order of files and lines
+  std::vector<Finding> findings;  // all of them, in the order of files and lines
   bool ok() const;                // no error among them
 };
 

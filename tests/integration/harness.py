@@ -40,15 +40,28 @@ def wait_until(what, condition, timeout_s, interval_s=0.1):
 class Broker:
     """A real broker in a directory of its own, on a free port; ends with the `with` block."""
 
+    def __init__(self, *options):
+        self.options = options  # of deploy/kafka/broker.sh
+
     def __enter__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="tocsin-broker-"))
-        self._script("start", "--port", "0")
+        self.start("--port", "0")
         self.bootstrap = (self.directory / "bootstrap").read_text().strip()
         return self
 
     def __exit__(self, *_):
-        self._script("stop")
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self, *options):
+        """Again after stop() or kill(): on the same port, with the same data."""
+        self._script("start", *options, *self.options)
+
+    def stop(self):
+        self._script("stop")
+
+    def kill(self):
+        self._script("kill")
 
     def _script(self, *arguments):
         command = [str(ROOT / "deploy/kafka/broker.sh"), arguments[0], "--dir", str(self.directory), *arguments[1:]]

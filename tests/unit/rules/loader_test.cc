@@ -172,6 +172,38 @@ TEST(Loader, IntervalsLieOnTheGridOfTicks) {
   EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", "interval: 0"}), ElementsAre(HasSubstr("0s is none")));
 }
 
+TEST(Loader, IntervalsOfGroupsLieOnTheGridToo) {
+  EXPECT_THAT(texts(load_rules({{"r.yaml", "groups:\n- name: g\n  interval: 1100ms\n  rules: []\n"}}, {})),
+              ElementsAre(HasSubstr("r.yaml:3:13: 'interval' is a multiple of the resolution of 250ms")));
+  LoadOptions second;
+  second.resolution = {1000};
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", "interval: 1500ms"}, second),
+              ElementsAre(HasSubstr("multiple of the resolution of 1s")));
+}
+
+TEST(Loader, OffsetsLieOnTheGridOfTicks) {
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] offset 300ms > 1", "enabled: false"}),
+              ElementsAre("r.yaml:5:11: offset 300ms is no multiple of the resolution of 250ms"));
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] offset 36d > 1", "enabled: false"}),
+              ElementsAre(HasSubstr("longer than state.max_window")));
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] offset 500ms > 1", "enabled: false"}), IsEmpty());
+}
+
+TEST(Loader, TheLongestWindowIsTheConfiguredOne) {
+  LoadOptions hour;
+  hour.max_window = {3'600'000};
+  EXPECT_THAT(errors({"alert: A", "expr: count[2h] > 1"}, hour), ElementsAre(HasSubstr("longer than state.max_window, 1h")));
+  EXPECT_THAT(errors({"alert: A", "expr: count[1h] > 1"}, hour), IsEmpty());
+}
+
+TEST(Loader, NoGroupForEveryEvent) {
+  for (const char* label : {"request_id", "trace_id", "span_id", "event_id"}) {
+    EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", std::string("by: [") + label + "]"}),
+                ElementsAre("r.yaml:6:10: grouping by '" + std::string(label) + "' would make a group of every event"));
+  }
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", "by: [session_id, actor_id]"}), IsEmpty());
+}
+
 TEST(Loader, RatiosAreComparedWithWhatTheyCanReach) {
   EXPECT_THAT(errors_of_expr("error_rate[5m] > 5"),
               ElementsAre("r.yaml:5:26: 'error_rate' lies from 0 to 1, so this comparison is always false; 5 percent is 5% or 0.05"));
