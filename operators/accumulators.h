@@ -6,7 +6,8 @@
 // go to a side list of pairs. Buffers come from an arena that is reset as a whole.
 //
 // Thread:     worker-confined; a full set is handed to the flush as a value.
-// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() bounds the memory of buffers and lists.
+// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() bounds the memory of accumulators, buffers and
+// lists.
 
 #include <cstdint>
 #include <memory>
@@ -64,6 +65,8 @@ class Accumulators {
   std::vector<WeightedLatency>& side_list(int32_t index) { return side_lists_[static_cast<size_t>(index)]; }
   bool empty() const { return accumulators_.empty(); }
   size_t bytes() const { return bytes_; }
+  // What is kept over clear(), too.
+  size_t memory_bytes() const { return bytes_ + recent_.capacity() * sizeof(Recent); }
   void clear();
 
  private:

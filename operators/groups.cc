@@ -4,9 +4,18 @@
 
 namespace tocsin {
 
+size_t Groups::text_bytes(const std::vector<std::string>& values) {
+  size_t bytes = 0;
+  for (const std::string& value : values) bytes += sizeof(std::string) + 2 * (value.size() + sizeof(uint32_t));
+  return bytes;
+}
+
 uint64_t Groups::find_or_add(const std::vector<std::string>& values) {
   const auto [found, is_new] = ids_.try_emplace(encode_group(values), entries_.size());
-  if (is_new) entries_.push_back({values, false, 0, EventTime::min()});
+  if (is_new) {
+    entries_.push_back({values, false, 0, EventTime::min()});
+    text_bytes_ += text_bytes(values);
+  }
   return found->second;
 }
 
@@ -23,12 +32,14 @@ void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
   if (id >= entries_.size()) entries_.resize(id + 1);
   entries_[id] = {values, true, 0, EventTime::min()};
   ids_[encode_group(values)] = id;
+  text_bytes_ += text_bytes(values);
 }
 
 void Groups::remove(uint64_t id, state::Overlay& overlay) {
   Entry& entry = entries_[id];
   ids_.erase(encode_group(entry.values));
   if (entry.stored) overlay.remove(keys::group(partition_, space_, id));
+  text_bytes_ -= text_bytes(entry.values);
   entry = Entry();
 }
 

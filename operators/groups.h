@@ -12,7 +12,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "operators/keys.h"
-#include "operators/series_table.h"
+#include "operators/label_tuples.h"
 #include "state/overlay.h"
 
 namespace tocsin {
@@ -35,6 +35,11 @@ class Groups {
   // Every id given so far is below it.
   uint64_t end_id() const { return entries_.size(); }
 
+  // Memory of names and ids; an estimate.
+  size_t memory_bytes() const {
+    return entries_.capacity() * sizeof(Entry) + text_bytes_ + ids_.capacity() * (sizeof(std::string) + 2 * sizeof(uint64_t));
+  }
+
   // Rows of the group that wait for their tick: while there are any the group may not be removed.
   uint32_t& pending(uint64_t id) { return entries_[id].pending; }
 
@@ -49,10 +54,14 @@ class Groups {
     EventTime settled_at = EventTime::min();
   };
 
+  // Of the values, and of the key that is made of them.
+  static size_t text_bytes(const std::vector<std::string>& values);
+
   uint32_t partition_;
   uint64_t space_;
   absl::flat_hash_map<std::string, uint64_t> ids_;
   std::vector<Entry> entries_;
+  size_t text_bytes_ = 0;
 };
 
 }  // namespace tocsin

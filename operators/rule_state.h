@@ -29,6 +29,10 @@ struct RuleState {
     if (group >= known.size()) known.resize(group + 1 + group / 2);
     known[group] = value ? 1 : 0;
   }
+  size_t memory_bytes() const {
+    return instances.capacity() * (sizeof(Instance) + 2 * sizeof(uint64_t)) + known.capacity() + dirty.capacity() * sizeof(uint64_t) +
+           dirty_at.capacity() * sizeof(EventTime);
+  }
   void mark_dirty(uint64_t group, EventTime tick) {
     if (group >= dirty_at.size()) dirty_at.resize(group + 1 + group / 2, EventTime::min());
     if (dirty_at[group] == tick) return;

@@ -56,6 +56,11 @@ class WindowState {
   void restore_last_events(uint64_t group, const LastEvents& last) { at(group).last.raise(last); }
   void forget(uint64_t group);
 
+  // Memory of the totals, of which each has `heap_bytes` beside itself; an estimate from above.
+  size_t memory_bytes(size_t heap_bytes) const {
+    return groups_.capacity() * (sizeof(Group) + heap_bytes) + changed_.capacity() * sizeof(uint64_t);
+  }
+
  private:
   struct Group {
     Total total;

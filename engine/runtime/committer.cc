@@ -1,5 +1,6 @@
 #include "engine/runtime/committer.h"
 
+#include <chrono>
 #include <utility>
 
 namespace tocsin {
@@ -42,6 +43,12 @@ std::optional<Result<log::CommitReceipt>> Committer::poll() {
 std::optional<Result<log::CommitReceipt>> Committer::wait() {
   std::unique_lock lock(mutex_);
   done_.wait(lock, [this] { return !busy_; });
+  return take();
+}
+
+std::optional<Result<log::CommitReceipt>> Committer::wait_for(Duration patience) {
+  std::unique_lock lock(mutex_);
+  done_.wait_for(lock, std::chrono::milliseconds(patience.ms), [this] { return !busy_; });
   return take();
 }
 

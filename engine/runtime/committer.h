@@ -46,6 +46,8 @@ class Committer {
   std::optional<Result<log::CommitReceipt>> poll();
   // The same, but waits for it; nothing only if none was submitted.
   std::optional<Result<log::CommitReceipt>> wait();
+  // The same, but gives up after `patience`: nothing then, as from poll().
+  std::optional<Result<log::CommitReceipt>> wait_for(Duration patience);
 
   // Wall time that the last transaction took.
   Duration last_latency() const;

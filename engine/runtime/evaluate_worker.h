@@ -38,6 +38,9 @@ struct EvaluateOptions {
   uint32_t partials_partitions = 1;
   Duration commit_interval{100};
   size_t transaction_bytes = size_t{4} << 20;  // of state changes; ticks are cut into several transactions beyond it
+  size_t memory_bytes =
+      size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
+  Duration commit_patience{200};  // so long it waits in place; then its partitions are paused
   Duration tombstones_kept{24LL * 3600 * 1000};
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
   std::optional<EventTime> until;
@@ -49,6 +52,7 @@ struct EvaluateCounters {
   uint64_t alerts = 0;
   uint64_t restores = 0;
   int64_t changelog_records_read = 0;
+  uint64_t pauses = 0;  // times that input was paused because memory was used up
 };
 
 class EvaluateWorker final : public log::ConsumerListener {
@@ -69,6 +73,10 @@ class EvaluateWorker final : public log::ConsumerListener {
   std::optional<EventTime> evaluated() const;
   std::optional<EventTime> watermark() const;
   size_t group_count() const;
+  // Memory of the evaluators, by their own account, and the worker's share of the process'.
+  const Evaluator::Memory& memory() const { return memory_; }
+  size_t memory_bytes() const { return memory_.total(); }
+  size_t memory_budget_bytes() const { return options_.memory_bytes; }
   EvaluatorCounters evaluator_counters() const;
 
   // log::ConsumerListener
@@ -99,6 +107,11 @@ class EvaluateWorker final : public log::ConsumerListener {
   bool commit_due() const;
   Status commit();
   Status settle(bool wait);
+  Status settle(std::optional<Result<log::CommitReceipt>> outcome);
+  bool ticks_left() const;
+  void measure_memory();
+  Status wait_for_room();
+  void tell_of_memory();
   Status write_committed(const log::CommitReceipt& receipt);
   int64_t changelog_end(const log::CommitReceipt& receipt, int32_t partition) const;
   void drop_all();
@@ -117,7 +130,11 @@ class EvaluateWorker final : public log::ConsumerListener {
   log::RecordBatch records_;
   WallTime last_commit_;
   WallTime last_store_flush_;
-  Status failure_;  // of a listener call, returned by the next step
+  Evaluator::Memory memory_;  // as last measured
+  WallTime last_measured_;
+  bool waiting_for_room_ = false;  // nothing is read until ticks and transactions have made room
+  bool over_budget_ = false;       // as last told
+  Status failure_;                 // of a listener call, returned by the next step
   EvaluateCounters counters_;
 };
 

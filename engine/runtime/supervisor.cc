@@ -12,6 +12,7 @@
 
 #include "engine/config/topics.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/memory_budget.h"
 #include "engine/runtime/pipeline.h"
 #include "engine/runtime/status_report.h"
 #include "engine/runtime/store_lease.h"
@@ -91,7 +92,7 @@ struct Environment {
   std::shared_ptr<const Plan> plan;
   Cluster& cluster;
   uint32_t partials_partitions;
-  size_t queue_bytes;  // of each consumer
+  MemoryBudget memory;
 };
 
 std::string member_name(const config::Config& config, std::string_view role, int index) {
@@ -127,20 +128,15 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
                                                                                    : Format::kAuto;
   options.start = config.input.start;
   options.flush_interval = config.aggregate.flush_interval;
+  use_memory(environment.memory, config.aggregate.max_series, config.time.group_retention, options);
   AggregateWorker worker(options, environment.plan, committer, system_now);
-  auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.queue_bytes, worker);
+  auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
   while (!stop.stop_requested()) {
     TOCSIN_RETURN_IF_ERROR(worker.step(kPollTimeout));
-    status.events = worker.events().events;
-    status.late = worker.events().late;
-    status.dropped_late = worker.events().dropped_late;
-    status.messages = worker.counters().messages;
-    status.dead_letters = worker.counters().dead_letters;
-    status.series = worker.series_count();
-    status.lag = worker.lag();
+    write_status(worker, status);
   }
   const Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
@@ -165,18 +161,15 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
   options.tombstones_kept = kTombstonesKept;
+  options.memory_bytes = environment.memory.evaluate_bytes;
   EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
-  auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.queue_bytes, worker);
+  auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
   while (!stop.stop_requested()) {
     TOCSIN_RETURN_IF_ERROR(worker.step(kPollTimeout));
-    status.groups = worker.group_count();
-    status.alerts = worker.counters().alerts;
-    status.commits = worker.counters().commits;
-    const std::optional<EventTime> evaluated = worker.evaluated();
-    status.evaluated_ms = evaluated ? evaluated->ms : WorkerStatus::kUnknown;
+    write_status(worker, status);
   }
   const Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
@@ -188,11 +181,11 @@ struct StateDirectory {
   std::unique_ptr<FlightFile> flight;
 };
 
-Result<StateDirectory> open_state(const config::Config& config) {
+Result<StateDirectory> open_state(const config::Config& config, const MemoryBudget& memory) {
   const std::filesystem::path directory = std::filesystem::path(config.state.path) / config.instance;
   state::RocksDbOptions options;
   options.path = directory.string();
-  options.memory_bytes = std::max<size_t>(static_cast<size_t>(config.memory_bytes) / 8, state::RocksDbOptions::kMemoryBytesMin);
+  options.memory_bytes = std::max<size_t>(memory.store_bytes, state::RocksDbOptions::kMemoryBytesMin);
   options.on_warning = [](std::string_view message) { spdlog::warn("state: {}", message); };
   auto store = state::RocksDbStore::open(options);
   if (!store.ok()) return store.status();
@@ -277,14 +270,13 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   const std::stop_token stopped = stopping.get_token();
   const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
-  Result<StateDirectory> directory = open_state(config);
+  const WorkerCounts counts = count_workers(options, *partitions);
+  const MemoryBudget memory = divide_memory(static_cast<size_t>(config.memory_bytes), counts.aggregate, counts.evaluate);
+  Result<StateDirectory> directory = open_state(config, memory);
   if (!directory.ok()) return directory.status();
   StoreLeases leases(*directory->store);
 
-  const WorkerCounts counts = count_workers(options, *partitions);
-  const size_t queue_bytes =
-      static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
-  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, queue_bytes};
+  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, memory};
   WorkerThreads workers(*directory->flight, stopping);
   for (int i = 0; i < counts.evaluate; ++i) {
     workers.start("evaluate", i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
