@@ -65,8 +65,6 @@ class Accumulators {
   std::vector<WeightedLatency>& side_list(int32_t index) { return side_lists_[static_cast<size_t>(index)]; }
   bool empty() const { return accumulators_.empty(); }
   size_t bytes() const { return bytes_; }
-  // What is kept over clear(), too.
-  size_t memory_bytes() const { return bytes_ + recent_.capacity() * sizeof(Recent); }
   void clear();
 
  private:

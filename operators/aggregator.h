@@ -54,7 +54,7 @@ class Aggregator {
   // Bytes held by accumulators, and by the rows that they will make, for the flush threshold.
   size_t bytes() const { return accumulators_.bytes() + row_bytes_; }
   // All of it, series included.
-  size_t memory_bytes() const { return accumulators_.memory_bytes() + series_.memory_bytes(); }
+  size_t memory_bytes() const { return bytes() + series_.memory_bytes(); }
   size_t series_count() const { return series_.size(); }
   OverflowStatus overflow() const { return series_.overflow(); }
   const AggregatorCounters& counters() const { return counters_; }

@@ -83,11 +83,14 @@ class SeriesTable {
   void sweep(EventTime now);
 
   size_t size() const { return touched_.size(); }
-  size_t bytes() const { return tuples_->bytes() + ids_->bytes() + touched_.size() * sizeof(EventTime) * 3 / 2 + signature_bytes_; }
+  size_t bytes() const { return tuples_->bytes() + ids_->bytes() + size() * kBytesBySeries + signature_bytes_; }
   size_t memory_bytes() const { return bytes() + cache_.bytes(); }
   OverflowStatus overflow() const;
 
  private:
+  // What is kept by series id, here and in Accumulators; vectors double, so half as much again.
+  static constexpr size_t kBytesBySeries = (sizeof(EventTime) + 4 * sizeof(uint32_t)) * 3 / 2;
+
   uint32_t tuple_of(uint32_t series) const { return ids_->row(series)[1]; }
   void index_rule_groups();
   uint32_t resolve(bool success, const std::string_view* slots);

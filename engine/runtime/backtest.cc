@@ -65,7 +65,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.alerts.format = AlertFormat::kProtobuf;
   evaluate.until = options.until;
   evaluate.commit_interval = {10};
-  evaluate.memory_bytes = memory.evaluate_bytes;
+  use_memory(memory, evaluate);
   self->evaluate_ = std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_,
                                                      self->recorder_, system_now);
   log::MemoryConsumerOptions consumer;

@@ -72,7 +72,11 @@ void EvaluateWorker::measure_memory() {
 // It never waits for open panes: the frames that would close them may be behind the pause (DESIGN 5).
 Status EvaluateWorker::wait_for_room() {
   measure_memory();
-  const auto must_wait = [this] { return memory_bytes() > options_.memory_bytes && (ticks_left() || committer_.busy()); };
+  const auto must_wait = [this] {
+    // If it is groups that take the memory, nothing comes of waiting.
+    const bool worth_it = memory_.waiting + memory_.changes > options_.memory_bytes / 4;
+    return worth_it && memory_bytes() > options_.memory_bytes && (ticks_left() || committer_.busy());
+  };
   bool wait = must_wait();
   if (wait && !waiting_for_room_ && committer_.busy()) {
     TOCSIN_RETURN_IF_ERROR(settle(committer_.wait_for(options_.commit_patience)));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/config/files.h"
 
 namespace tocsin {
@@ -43,6 +45,12 @@ AggregateOptions aggregate_options(const config::TimeConfig& time) {
 void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options) {
   options.flush_bytes = memory.open_bytes;
   options.series = {static_cast<size_t>(max_series), memory.series_bytes, memory.lookup_bytes, group_retention};
+}
+
+void use_memory(const MemoryBudget& memory, EvaluateOptions& options) {
+  options.memory_bytes = memory.evaluate_bytes;
+  // What fills transactions is held twice, and by several partitions.
+  options.transaction_bytes = std::clamp(memory.evaluate_bytes / 16, size_t{256} << 10, options.transaction_bytes);
 }
 
 void write_status(const AggregateWorker& worker, WorkerStatus& status) {

@@ -31,8 +31,9 @@ Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::s
 
 // Everything but worker names, topics and memory.
 AggregateOptions aggregate_options(const config::TimeConfig& time);
-// An aggregate worker's share of the memory. Series are remembered as long as groups are.
+// A worker's share of the memory. Series are remembered as long as groups are.
 void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options);
+void use_memory(const MemoryBudget& memory, EvaluateOptions& options);
 
 // What workers tell of themselves; call from the worker's thread.
 void write_status(const AggregateWorker& worker, WorkerStatus& status);

@@ -161,7 +161,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
   options.tombstones_kept = kTombstonesKept;
-  options.memory_bytes = environment.memory.evaluate_bytes;
+  use_memory(environment.memory, options);
   EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
   auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();

@@ -8,6 +8,7 @@
 
 #include "engine/runtime/memory_budget.h"
 #include "engine/runtime/pipeline.h"
+#include "engine/runtime/store_lease.h"
 #include "tests/unit/runtime/engine_fixture.h"
 
 namespace tocsin {
@@ -160,6 +161,72 @@ TEST(Memory, WhileATransactionTakesLongAFullAggregatorPausesItsInputInsteadOfGro
   }
   EXPECT_EQ(worker.counters().messages, 2'000U);
   executor.release();
+}
+
+TEST(Memory, BeyondItsMemoryTheEvaluatorPausesItsInputUntilTheTransactionInFlightHasEnded) {
+  const Clock clock = [now = kBaseMs]() mutable { return WallTime{now += 30}; };
+  Engine engine(plan_of(kRules));  // its aggregate worker fills the partials topic
+  for (int i = 0; i < 200; ++i) {
+    for (int pod = 0; pod < 20; ++pod) engine.feed(0, pod_event(i * 100, "p" + std::to_string(pod), i));
+    ASSERT_TRUE(engine.aggregate->step({0}).ok());
+    engine.now_ms += 100;
+  }
+  ASSERT_TRUE(engine.aggregate->step({0}).ok());
+  const auto producer = engine.log.producer("held");
+  HeldExecutor executor;
+  FlightRecorder recorder;
+  Committer committer(*producer, executor, recorder, clock);
+  state::MemoryStore store;
+  StoreLeases leases(store);
+  EvaluateOptions options;
+  options.worker = "held";
+  options.changelog_topic = "changelog";
+  options.alerts = {"alerts", "", "tocsin/test", AlertFormat::kProtobuf};
+  options.memory_bytes = 60'000;
+  options.commit_patience = {0};
+  EvaluateWorker worker(options, plan_of(kRules), leases, *engine.reader, committer, recorder, clock);
+  log::MemoryConsumerOptions consume;
+  consume.group = "held";
+  consume.topics = {"partials"};
+  consume.poll_records_max = 1;
+  const auto consumer = engine.log.consumer(std::move(consume), worker);
+  worker.attach(*consumer);
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(worker.step({0}).ok());
+  ASSERT_TRUE(executor.holds());
+  const uint64_t frames = worker.evaluator_counters().frames;
+  EXPECT_EQ(worker.counters().pauses, 1U);
+  EXPECT_LT(frames, 150U);
+  EXPECT_LT(worker.memory_bytes(), 120'000U);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(worker.step({0}).ok());
+  EXPECT_EQ(worker.evaluator_counters().frames, frames);
+  for (int i = 0; i < 2'000; ++i) {
+    executor.release();
+    ASSERT_TRUE(worker.step({0}).ok());
+  }
+  EXPECT_GE(worker.evaluator_counters().frames, 200U);
+  executor.release();
+}
+
+TEST(Memory, GroupsThatAreForgottenGiveTheirMemoryBack) {
+  Engine engine(plan_of(R"(
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: 'count[2s] > 1', by: [session_id], group_retention: 5s}
+  - {alert: B, expr: 'p90[4s] > 100ms', by: [session_id], group_retention: 5s}
+)"));
+  const auto feed = [&](int from, int to) {
+    for (int i = from; i < to; ++i) engine.feed(0, event_at(i * 500, fmt::format(R"(,"session_id":"s{}","latency_ms":5)", i)));
+    engine.drain();
+    engine.run(1);
+  };
+  feed(0, 500);
+  const Evaluator::Memory early = engine.evaluate->memory();
+  EXPECT_LT(engine.evaluate->group_count(), 100U);
+  for (int i = 500; i < 10'000; i += 500) feed(i, i + 500);
+  const Evaluator::Memory late = engine.evaluate->memory();
+  EXPECT_LT(engine.evaluate->group_count(), 100U);
+  EXPECT_LT(late.groups + late.totals, (early.groups + early.totals) * 3 / 2);
 }
 
 TEST(MemoryBudget, TheSharesNeverAddUpToMoreThanTheWhole) {
