@@ -210,12 +210,12 @@ TEST(Overflow, EndsWhenIdleSeriesHaveBeenForgotten) {
 TEST(Overflow, SlowChurnOfALabelNeverOverflows) {
   Stage1 stage(plan_by({{"count[1m] > 0", "pod"}}));
   // Ten pods at a time, each for a quarter of the idle time: some fifty are remembered.
-  for (int64_t i = 0; i < 4'000; ++i) {
+  for (int64_t i = 0; i < 12'000; ++i) {
     stage.add({{"pod", fmt::format("p{}-{}", i % 10, i / 400)}}, i * kIdle.ms / 1'600);
     stage.flush();
     ASSERT_THAT(stage.aggregator().overflow().labels, IsEmpty()) << i;
   }
-  EXPECT_EQ(stage.counts("{} by (pod)").size(), 100U);
+  EXPECT_EQ(stage.counts("{} by (pod)").size(), 300U);
 }
 
 TEST(Overflow, TheSameEventsAndFlushesGiveTheSameRows) {
@@ -243,6 +243,18 @@ TEST(Overflow, AnEmptiedLookUpChangesNoRow) {
     return stage.counts("{} by (pod)");
   };
   EXPECT_EQ(counts(100'000), counts(size_t{64} << 20));
+}
+
+TEST(Aggregator, OpenBytesCountTheRowsThatWillBeMade) {
+  Stage1 one(plan_by({{"count[1m] > 0", "pod"}}));
+  Stage1 three(plan_by({{"count[1m] > 0", "pod"}, {"count{pod!=\"\"}[1m] > 0", "pod"}, {"count[1m] > 0", ""}}));
+  for (int i = 0; i < 50; ++i) {
+    one.add({{"pod", std::to_string(i)}});
+    three.add({{"pod", std::to_string(i)}});
+  }
+  EXPECT_GE(three.aggregator().bytes(), one.aggregator().bytes() + 2U * 50U * 200U);
+  three.flush();
+  EXPECT_EQ(three.aggregator().bytes(), 0U);
 }
 
 TEST(Aggregator, DroppedLateIsCountedOnceForEachRuleGroupThatSelectsTheEvent) {
