@@ -6,7 +6,8 @@
 // go to a side list of pairs. Buffers come from an arena that is reset as a whole.
 //
 // Thread:     worker-confined; a full set is handed to the flush as a value.
-// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() bounds the memory of buffers and lists.
+// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() bounds the memory of accumulators, buffers and
+// lists.
 
 #include <cstdint>
 #include <memory>

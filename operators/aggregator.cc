@@ -7,8 +7,8 @@
 namespace tocsin {
 namespace {
 
-// The series table is only a cache; beyond this many it starts anew at the next flush instead of growing for ever.
-constexpr size_t kSeriesCacheLimit = 1'000'000;
+// What a row costs between the flush and the end of its transaction: columns, serialised bytes, and the client library's copy.
+constexpr size_t kRowBytes = 256;
 
 bool any_latency(const Plan& plan) {
   const auto reads = [](const View& view) { return view.latency || !view.predicates.empty(); };
@@ -17,8 +17,12 @@ bool any_latency(const Plan& plan) {
 
 }  // namespace
 
-Aggregator::Aggregator(std::shared_ptr<const Plan> plan, Duration allowed_lateness)
-    : plan_(std::move(plan)), allowed_lateness_(allowed_lateness), series_(plan_), accumulators_(any_latency(*plan_)) {}
+Aggregator::Aggregator(std::shared_ptr<const Plan> plan, const AggregatorOptions& options)
+    : plan_(std::move(plan)),
+      allowed_lateness_(options.allowed_lateness),
+      series_(plan_, options.series),
+      accumulators_(any_latency(*plan_)),
+      dropped_late_(series_.rule_groups().size()) {}
 
 void Aggregator::add(const EventBatch& batch, PartitionClock& clock, std::optional<EventTime> append_time) {
   const EventTime watermark = clock.watermark();
@@ -31,7 +35,7 @@ void Aggregator::add(const EventBatch& batch, PartitionClock& clock, std::option
     AccumulatorKey key{ids_[i], floor_to(event.time, plan_->pane), EventTime::min()};
     if (event.time < watermark) {
       if (event.time < watermark - allowed_lateness_) {
-        ++counters_.dropped_late;
+        drop_late(event, ids_[i]);
         continue;
       }
       ++counters_.late;
@@ -40,17 +44,37 @@ void Aggregator::add(const EventBatch& batch, PartitionClock& clock, std::option
     }
     if (!event.measurement) accumulators_.add(key, event);
   }
+  now_ = std::max(now_, clock.watermark());
+  count_rows();
+}
+
+void Aggregator::count_rows() {
+  const std::vector<Accumulator>& all = accumulators_.all();
+  for (; counted_ < all.size(); ++counted_) row_bytes_ += kRowBytes * series_.signature(all[counted_].key.series).targets.size();
+}
+
+void Aggregator::drop_late(const Event& event, uint32_t series) {
+  ++counters_.dropped_late;
+  // No aggregate over requests selects a measurement.
+  if (event.measurement) return;
+  for (const int group : series_.signature(series).rule_groups) ++dropped_late_[static_cast<size_t>(group)];
 }
 
 std::vector<std::vector<v1::ViewRows>> Aggregator::take(uint32_t partitions) {
   std::vector<std::vector<v1::ViewRows>> rows = flush_rows(*plan_, series_, accumulators_, partitions);
+  for (const Accumulator& accumulator : accumulators_.all()) {
+    series_.touch(accumulator.key.series, now_);
+    if (series_.overflowed(accumulator.key.series)) counters_.overflowed += accumulator.weight;
+  }
   drop();
   return rows;
 }
 
 void Aggregator::drop() {
   accumulators_.clear();
-  if (series_.size() > kSeriesCacheLimit) series_.clear();
+  counted_ = 0;
+  row_bytes_ = 0;
+  series_.sweep(now_);
 }
 
 }  // namespace tocsin

@@ -24,16 +24,22 @@
 
 namespace tocsin {
 
+struct AggregatorOptions {
+  Duration allowed_lateness{3'600'000};
+  SeriesLimits series;
+};
+
 // What became of the events since the process started.
 struct AggregatorCounters {
   uint64_t events = 0;        // decoded and used for time, requests and measurements
   uint64_t late = 0;          // before their partition's watermark, counted in windows from then on
   uint64_t dropped_late = 0;  // older than the watermark by more than allowed_lateness
+  uint64_t overflowed = 0;    // weight of the requests that were handed out in groups with `__overflow__`
 };
 
 class Aggregator {
  public:
-  Aggregator(std::shared_ptr<const Plan> plan, Duration allowed_lateness);
+  Aggregator(std::shared_ptr<const Plan> plan, const AggregatorOptions& options);
 
   // One message of a partition: its events are judged by `clock` and then move it.
   void add(const EventBatch& batch, PartitionClock& clock, std::optional<EventTime> append_time);
@@ -45,17 +51,30 @@ class Aggregator {
   void drop();
 
   bool empty() const { return accumulators_.empty(); }
-  // Bytes held by accumulators, for the flush threshold.
-  size_t bytes() const { return accumulators_.bytes(); }
+  // Bytes held by accumulators, and by the rows that they will make, for the flush threshold.
+  size_t bytes() const { return accumulators_.bytes() + row_bytes_; }
+  // All of it, series included.
+  size_t memory_bytes() const { return bytes() + series_.memory_bytes(); }
   size_t series_count() const { return series_.size(); }
+  OverflowStatus overflow() const { return series_.overflow(); }
   const AggregatorCounters& counters() const { return counters_; }
+  // Dropped as too late, by the rule groups that have a rule whose selection the event is in (SPEC 2).
+  const std::vector<std::string>& rule_groups() const { return series_.rule_groups(); }
+  const std::vector<uint64_t>& dropped_late_by_rule_group() const { return dropped_late_; }
 
  private:
+  void count_rows();
+  void drop_late(const Event& event, uint32_t series);
+
   std::shared_ptr<const Plan> plan_;
   Duration allowed_lateness_;
   SeriesTable series_;
   Accumulators accumulators_;
+  size_t counted_ = 0;  // accumulators whose rows are in row_bytes_
+  size_t row_bytes_ = 0;
+  EventTime now_ = EventTime::min();  // the greatest watermark seen
   AggregatorCounters counters_;
+  std::vector<uint64_t> dropped_late_;  // by rule group
   std::vector<uint32_t> ids_;
 };
 

@@ -36,6 +36,20 @@ size_t Evaluator::group_count() const {
   return count;
 }
 
+Evaluator::Memory Evaluator::memory() const {
+  Memory memory;
+  for (const Groups& groups : groups_) memory.groups += groups.memory_bytes();
+  for (const RuleState& state : rules_) memory.groups += state.memory_bytes();
+  memory.groups += timers_.size() * sizeof(Timer) + panes_.memory_bytes();
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const View& view = plan_->views[static_cast<size_t>(plan_->windows[i].view)];
+    memory.totals += windows_[i].memory_bytes((view.thresholds.size() + view.predicates.size()) * sizeof(uint64_t));
+  }
+  memory.waiting = pending_.bytes();
+  memory.changes = overlay_.bytes() + alerts_.size() * sizeof(v1::AlertEvent);
+  return memory;
+}
+
 std::vector<v1::AlertEvent> Evaluator::take_alerts() { return std::exchange(alerts_, {}); }
 
 // --- Frames

@@ -86,6 +86,15 @@ class Evaluator {
   size_t group_count() const;
   // Of the rule at that place in the plan.
   LiveInstances live_instances(size_t rule) const { return rules_[rule].live_instances(); }
+  // Memory by what it is held for; estimates. All but `waiting` and `changes` grows with the number of groups, and nothing here bounds it.
+  struct Memory {
+    size_t groups = 0;   // names, instances, timers
+    size_t totals = 0;   // of windows
+    size_t waiting = 0;  // rows whose tick has not come
+    size_t changes = 0;  // written, and not in the store yet
+    size_t total() const { return groups + totals + waiting + changes; }
+  };
+  Memory memory() const;
   const EvaluatorCounters& counters() const { return counters_; }
 
  private:

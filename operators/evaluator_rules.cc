@@ -218,6 +218,9 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
     windows_[i].forget(group);
     overlay_.remove(keys::last_events(options_.partition, window_hash(*plan_, window), group));
   }
+  for (RuleState& state : rules_) {
+    if (state.rule->group_space == group_space) state.forget(group);
+  }
   groups.remove(group, overlay_);
 }
 

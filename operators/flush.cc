@@ -27,13 +27,14 @@ std::vector<Contribution> list_contributions(const Plan& plan, const SeriesTable
   std::vector<Contribution> contributions;
   for (uint32_t a = 0; a < accumulators.all().size(); ++a) {
     const AccumulatorKey& key = accumulators.all()[a].key;
-    const std::vector<SeriesTarget>& targets = series.series(key.series).targets;
+    const std::vector<SeriesTarget>& targets = series.signature(key.series).targets;
     for (uint32_t t = 0; t < targets.size(); ++t) {
       const View& view = plan.views[static_cast<size_t>(targets[t].view)];
       const EventTime pane = floor_to(key.pane, view.pane);
-      const uint64_t hash = series.group(view.group_space, targets[t].group).hash;
+      const uint32_t group = series.group(key.series, view.group_space);
+      const uint64_t hash = series.group_hash(view.group_space, group);
       contributions.push_back({static_cast<uint32_t>(hash % partitions), targets[t].view, pane,
-                               key.visible_from > pane + view.pane ? key.visible_from : EventTime::min(), targets[t].group, a, t});
+                               key.visible_from > pane + view.pane ? key.visible_from : EventTime::min(), group, a, t});
     }
   }
   std::sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) { return a.order() < b.order(); });
@@ -92,13 +93,13 @@ class RowBuilder {
  private:
   void add(const View& view, const Contribution& contribution, Partial& partial) {
     Accumulator& accumulator = accumulators_.all()[contribution.accumulator];
-    const Series& series = series_.series(accumulator.key.series);
+    const Signature& signature = series_.signature(accumulator.key.series);
     Total& total = partial.total;
     total.count += accumulator.weight;
-    if (!series.success) total.errors += accumulator.weight;
+    if (!signature.success) total.errors += accumulator.weight;
     partial.last_event = std::max(partial.last_event, accumulator.last_event);
     const auto* side = accumulator.side_list < 0 ? nullptr : &accumulators_.side_list(accumulator.side_list);
-    const std::vector<LatencyCondition>& predicates = series.targets[contribution.target].predicates;
+    const std::vector<LatencyCondition>& predicates = signature.targets[contribution.target].predicates;
     for (size_t i = 0; i < predicates.size(); ++i) {
       total.predicates[i] += count_predicate(predicates[i], accumulator.values(), side, accumulator.weight - accumulator.latency_weight);
     }
@@ -158,8 +159,8 @@ class ViewRowsWriter {
   uint64_t local_group(uint32_t group) {
     const auto [found, is_new] = local_groups_.try_emplace(group, local_groups_.size());
     if (is_new) {
-      for (const std::string& value : series_.group(view_.group_space, group).values) {
-        out_.add_labels(value);
+      for (const std::string_view value : series_.group_values(view_.group_space, group)) {
+        out_.add_labels(std::string(value));
         bytes_ += value.size() + 2;
       }
     }

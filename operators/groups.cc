@@ -1,17 +1,28 @@
 #include "operators/groups.h"
 
+#include <algorithm>
+
 #include "tocsin/v1/state.pb.h"
 
 namespace tocsin {
 
+size_t Groups::text_bytes(const std::vector<std::string>& values) {
+  size_t bytes = 0;
+  for (const std::string& value : values) bytes += sizeof(std::string) + 2 * (value.size() + sizeof(uint32_t));
+  return bytes;
+}
+
 uint64_t Groups::find_or_add(const std::vector<std::string>& values) {
-  const auto [found, is_new] = ids_.try_emplace(encode_group(values), entries_.size());
-  if (is_new) entries_.push_back({values, false, 0, EventTime::min()});
+  const auto [found, is_new] = ids_.try_emplace(encode_group(values), end_id_);
+  if (is_new) {
+    entries_.at(end_id_++) = {values, false, 0, EventTime::min()};
+    text_bytes_ += text_bytes(values);
+  }
   return found->second;
 }
 
 void Groups::store(uint64_t id, state::Overlay& overlay) {
-  Entry& entry = entries_[id];
+  Entry& entry = entries_.at(id);
   if (entry.stored) return;
   v1::GroupRow row;
   for (const std::string& value : entry.values) row.add_values(value);
@@ -20,16 +31,18 @@ void Groups::store(uint64_t id, state::Overlay& overlay) {
 }
 
 void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
-  if (id >= entries_.size()) entries_.resize(id + 1);
-  entries_[id] = {values, true, 0, EventTime::min()};
+  end_id_ = std::max(end_id_, id + 1);
+  entries_.at(id) = {values, true, 0, EventTime::min()};
   ids_[encode_group(values)] = id;
+  text_bytes_ += text_bytes(values);
 }
 
 void Groups::remove(uint64_t id, state::Overlay& overlay) {
-  Entry& entry = entries_[id];
+  Entry& entry = entries_.at(id);
   ids_.erase(encode_group(entry.values));
   if (entry.stored) overlay.remove(keys::group(partition_, space_, id));
-  entry = Entry();
+  text_bytes_ -= text_bytes(entry.values);
+  entries_.forget(id);
 }
 
 }  // namespace tocsin

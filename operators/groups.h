@@ -12,7 +12,8 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "operators/keys.h"
-#include "operators/series_table.h"
+#include "operators/label_tuples.h"
+#include "operators/paged.h"
 #include "state/overlay.h"
 
 namespace tocsin {
@@ -29,17 +30,28 @@ class Groups {
   void restore(uint64_t id, const std::vector<std::string>& values);
   void remove(uint64_t id, state::Overlay& overlay);
 
-  const std::vector<std::string>& values(uint64_t id) const { return entries_[id].values; }
-  bool is_stored(uint64_t id) const { return entries_[id].stored; }
+  // Empty for a group that was removed.
+  const std::vector<std::string>& values(uint64_t id) const {
+    static const std::vector<std::string> none;
+    const Entry* entry = entries_.find(id);
+    return entry != nullptr ? entry->values : none;
+  }
+  bool is_stored(uint64_t id) const {
+    const Entry* entry = entries_.find(id);
+    return entry != nullptr && entry->stored;
+  }
   size_t live() const { return ids_.size(); }
   // Every id given so far is below it.
-  uint64_t end_id() const { return entries_.size(); }
+  uint64_t end_id() const { return end_id_; }
+
+  // Memory of names and ids; an estimate.
+  size_t memory_bytes() const { return entries_.bytes() + text_bytes_ + ids_.capacity() * (sizeof(std::string) + 2 * sizeof(uint64_t)); }
 
   // Rows of the group that wait for their tick: while there are any the group may not be removed.
-  uint32_t& pending(uint64_t id) { return entries_[id].pending; }
+  uint32_t& pending(uint64_t id) { return entries_.at(id).pending; }
 
   // The tick at which rows of the group took effect last: panes and windows may hold them for as long as any rule remembers.
-  EventTime& settled_at(uint64_t id) { return entries_[id].settled_at; }
+  EventTime& settled_at(uint64_t id) { return entries_.at(id).settled_at; }
 
  private:
   struct Entry {
@@ -49,10 +61,15 @@ class Groups {
     EventTime settled_at = EventTime::min();
   };
 
+  // Of the values, and of the key that is made of them.
+  static size_t text_bytes(const std::vector<std::string>& values);
+
   uint32_t partition_;
   uint64_t space_;
   absl::flat_hash_map<std::string, uint64_t> ids_;
-  std::vector<Entry> entries_;
+  Paged<Entry> entries_;
+  uint64_t end_id_ = 0;
+  size_t text_bytes_ = 0;
 };
 
 }  // namespace tocsin

@@ -218,4 +218,13 @@ Status PaneStore::expire(EventTime now) {
   return {};
 }
 
+size_t PaneStore::memory_bytes() const {
+  constexpr size_t kNodeBytes = 64;
+  size_t nodes = 2 * roll_ups_.size();
+  for (const std::vector<Index>& levels : indices_) {
+    for (const Index& panes : levels) nodes += panes.size();
+  }
+  return nodes * kNodeBytes;
+}
+
 }  // namespace tocsin

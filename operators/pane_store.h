@@ -58,6 +58,9 @@ class PaneStore {
   // The start of the first pane in [from, to) that holds anything, at a level no wider than `width`; max() if none.
   EventTime first_pane(int view, EventTime from, EventTime to, Duration width) const;
 
+  // Memory of the index of panes; an estimate. The panes themselves are in the store.
+  size_t memory_bytes() const;
+
   // Deletes what no window can read any more.
   Status expire(EventTime now);
 

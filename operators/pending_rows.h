@@ -33,13 +33,17 @@ class PendingRows {
   Panes take_next();
   // The offset of the oldest frame that brought one of them.
   std::optional<int64_t> rewind_offset() const;
+  // Memory that the rows hold; an estimate.
+  size_t bytes() const { return bytes_; }
 
  private:
   struct Slot {
     int64_t oldest_offset;
+    size_t bytes = 0;
     std::map<std::pair<int, EventTime>, absl::flat_hash_map<uint64_t, Partial>> panes;
   };
   std::map<EventTime, Slot> slots_;
+  size_t bytes_ = 0;
 };
 
 }  // namespace tocsin

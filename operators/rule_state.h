@@ -10,6 +10,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "operators/lifecycle.h"
+#include "operators/paged.h"
 #include "operators/plan.h"
 
 namespace tocsin {
@@ -25,9 +26,12 @@ struct RuleState {
   LifecycleTiming timing;
   uint64_t definition = 0;                            // content hash of expr and by
   absl::flat_hash_map<uint64_t, Instance> instances;  // pending and firing ones, by group
-  std::vector<uint8_t> known;                         // by group: an expiry timer is set
-  std::vector<uint64_t> dirty;                        // groups to look at in this tick
-  std::vector<EventTime> dirty_at;                    // by group: the tick for which it is listed
+  struct Group {
+    EventTime dirty_at = EventTime::min();  // the tick for which it is listed in `dirty`
+    bool known = false;                     // an expiry timer is set
+  };
+  Paged<Group> groups;
+  std::vector<uint64_t> dirty;  // groups to look at in this tick
 
   uint64_t firing = 0;  // how many of the instances are
 
@@ -44,16 +48,22 @@ struct RuleState {
     }
   }
 
-  bool is_known(uint64_t group) const { return rule->by.empty() || (group < known.size() && known[group] != 0); }
-  void set_known(uint64_t group, bool value) {
-    if (group >= known.size()) known.resize(group + 1 + group / 2);
-    known[group] = value ? 1 : 0;
+  bool is_known(uint64_t group) const {
+    if (rule->by.empty()) return true;
+    const Group* found = groups.find(group);
+    return found != nullptr && found->known;
   }
+  void set_known(uint64_t group, bool value) { groups.at(group).known = value; }
   void mark_dirty(uint64_t group, EventTime tick) {
-    if (group >= dirty_at.size()) dirty_at.resize(group + 1 + group / 2, EventTime::min());
-    if (dirty_at[group] == tick) return;
-    dirty_at[group] = tick;
+    EventTime& dirty_at = groups.at(group).dirty_at;
+    if (dirty_at == tick) return;
+    dirty_at = tick;
     dirty.push_back(group);
+  }
+  // The group is gone, and nothing will ask for it again.
+  void forget(uint64_t group) { groups.forget(group); }
+  size_t memory_bytes() const {
+    return instances.capacity() * (sizeof(Instance) + 2 * sizeof(uint64_t)) + dirty.capacity() * sizeof(uint64_t) + groups.bytes();
   }
 };
 

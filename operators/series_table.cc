@@ -1,77 +1,39 @@
 #include "operators/series_table.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "engine/base/hash.h"
+#include <array>
 
 namespace tocsin {
 namespace {
 
-// Multiply-fold mixing of 8-byte words, in the manner of wyhash. Fixed for ever: hash_group places groups on partitions.
-constexpr uint64_t kMix = 0x9e3779b97f4a7c15ULL;
-constexpr uint64_t kSecret = 0xa0761d6478bd642fULL;
-
-uint64_t fold(uint64_t a, uint64_t b) {
-  const Uint128 product = Uint128{a} * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-uint64_t load(const char* bytes, size_t n) {
-  uint64_t word = 0;
-  std::memcpy(&word, bytes, n);
-  return word;
-}
-
-uint64_t hash_bytes(std::string_view text, uint64_t state) {
-  const char* bytes = text.data();
-  size_t left = text.size();
-  state ^= fold(text.size() + kSecret, kMix);
-  for (; left > 8; left -= 8, bytes += 8) state = fold(state ^ load(bytes, 8), kMix);
-  if (left > 0) state = fold(state ^ load(bytes, left), kSecret);
-  return state;
-}
-
-uint64_t hash_series(bool success, const std::string_view* slots, size_t count) {
-  uint64_t state = success ? kMix : kSecret;
-  for (size_t i = 0; i < count; ++i) state = hash_bytes(slots[i], state);
-  return fold(state, kMix);
-}
-
-constexpr size_t kInitialCapacity = 1024;
+constexpr uint32_t kNone = LabelTuples::kNone;
+// Idle series are looked for that often within their time.
+constexpr int64_t kSweepsPerIdleTime = 16;
 
 }  // namespace
 
-std::string encode_group(const std::vector<std::string>& values) {
-  std::string key;
-  for (const std::string& value : values) {
-    const auto size = static_cast<uint32_t>(value.size());
-    key.append(reinterpret_cast<const char*>(&size), sizeof size);
-    key.append(value);
-  }
-  return key;
-}
-
-uint64_t hash_group(uint64_t group_space, const std::vector<std::string>& values) {
-  uint64_t hash = group_space ^ kFnvOffsetBasis;
-  for (const std::string& value : values) hash = fnv1a("\xff", fnv1a(value, hash));
-  // FNV's low bits are weak for short keys, and partitions are taken modulo a small number.
-  return fold(hash ^ kSecret, kMix);
-}
-
-SeriesTable::SeriesTable(std::shared_ptr<const Plan> plan)
+SeriesTable::SeriesTable(std::shared_ptr<const Plan> plan, const SeriesLimits& limits)
     : plan_(std::move(plan)),
-      slot_count_(static_cast<size_t>(plan_->fields.size())),
-      table_(kInitialCapacity),
-      groups_(plan_->group_spaces.size()) {}
+      limits_(limits),
+      cache_(static_cast<size_t>(plan_->fields.size()), limits.cache_bytes),
+      tuples_(std::make_unique<LabelTuples>(*plan_)),
+      ids_(std::make_unique<RowTable>(2)) {
+  index_rule_groups();
+}
 
-void SeriesTable::clear() {
-  table_.assign(kInitialCapacity, Entry());
-  series_.clear();
-  keys_.clear();
-  key_lengths_.clear();
-  key_storage_.clear();
-  groups_.assign(plan_->group_spaces.size(), Groups());
+void SeriesTable::index_rule_groups() {
+  groups_of_view_.resize(plan_->views.size());
+  for (const PlannedRule& rule : plan_->rules) {
+    auto found = std::find(rule_groups_.begin(), rule_groups_.end(), rule.rule.group);
+    if (found == rule_groups_.end()) found = rule_groups_.insert(rule_groups_.end(), rule.rule.group);
+    const int group = static_cast<int>(found - rule_groups_.begin());
+    for (const std::vector<int>* windows : {&rule.windows, &rule.resolve_windows}) {
+      for (const int window : *windows) {
+        std::vector<int>& groups = groups_of_view_[static_cast<size_t>(plan_->windows[static_cast<size_t>(window)].view)];
+        if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+      }
+    }
+  }
 }
 
 void SeriesTable::find_or_create(const EventBatch& batch, std::vector<uint32_t>& ids) {
@@ -79,81 +41,195 @@ void SeriesTable::find_or_create(const EventBatch& batch, std::vector<uint32_t>&
   hashes_.resize(n);
   ids.resize(n);
   for (size_t i = 0; i < n; ++i) {
-    hashes_[i] = hash_series(batch.events()[i].success, batch.slots(i), slot_count_);
-    __builtin_prefetch(&table_[hashes_[i] & (table_.size() - 1)]);
+    hashes_[i] = cache_.hash(batch.events()[i].success, batch.slots(i));
+    cache_.prefetch(hashes_[i]);
   }
-  for (size_t i = 0; i < n; ++i) ids[i] = find_or_create_one(hashes_[i], batch.events()[i].success, batch.slots(i));
+  for (size_t i = 0; i < n; ++i) {
+    const bool success = batch.events()[i].success;
+    ids[i] = cache_.find(hashes_[i], success, batch.slots(i));
+    if (ids[i] != FieldCache::kNone) continue;
+    ids[i] = resolve(success, batch.slots(i));
+    cache_.insert(hashes_[i], success, batch.slots(i), ids[i]);
+  }
 }
 
-uint32_t SeriesTable::find_or_create_one(uint64_t hash, bool success, const std::string_view* slots) {
-  const size_t mask = table_.size() - 1;
-  size_t at = hash & mask;
-  for (; table_[at].id != kEmpty; at = (at + 1) & mask) {
-    if (table_[at].hash == hash && equal_key(table_[at].id, success, slots)) return table_[at].id;
-  }
-  const uint32_t id = create(success, slots);
-  table_[at] = {hash, id};
-  if (series_.size() * 2 > table_.size()) grow();
-  return id;
-}
+// --- What a combination of fields means
 
-bool SeriesTable::equal_key(uint32_t id, bool success, const std::string_view* slots) const {
-  if (series_[id].success != success) return false;
-  const char* key = keys_[id].data();
-  const uint32_t* lengths = key_lengths_.data() + id * slot_count_;
-  for (size_t i = 0; i < slot_count_; ++i) {
-    if (slots[i].size() != lengths[i]) return false;
-    if (lengths[i] != 0 && std::memcmp(slots[i].data(), key, lengths[i]) != 0) return false;
-    key += lengths[i];
-  }
-  return true;
-}
-
-uint32_t SeriesTable::create(bool success, const std::string_view* slots) {
-  const auto id = static_cast<uint32_t>(series_.size());
-  std::string& key = key_storage_.emplace_back();
-  for (size_t i = 0; i < slot_count_; ++i) {
-    key.append(slots[i]);
-    key_lengths_.push_back(static_cast<uint32_t>(slots[i].size()));
-  }
-  keys_.push_back(key);
-  Series series;
-  series.success = success;
+Signature SeriesTable::make_signature(bool success, const std::string_view* slots) const {
+  Signature signature;
+  signature.success = success;
+  signature.labels.resize(tuples_->slots().size());
   for (size_t v = 0; v < plan_->views.size(); ++v) {
     const View& view = plan_->views[v];
     const auto matches = [&](const SlotMatcher& matcher) { return matcher.matches(slots[matcher.slot]); };
     if (!std::all_of(view.matchers.begin(), view.matchers.end(), matches)) continue;
-    SeriesTarget target{static_cast<int>(v), group_of(view, slots), {}};
+    SeriesTarget target{static_cast<int>(v), view.group_space, {}};
     const auto check = [&](const rules::Matcher& matcher) { return plan_->matches(matcher, slots[plan_->fields.find(matcher.label)]); };
     for (const EventPredicate& predicate : view.predicates) target.predicates.push_back(predicate.resolve(success, check));
-    series.targets.push_back(std::move(target));
+    signature.targets.push_back(std::move(target));
+    for (const int slot : view.by_slots) {
+      const auto label = std::lower_bound(tuples_->slots().begin(), tuples_->slots().end(), slot) - tuples_->slots().begin();
+      signature.labels[static_cast<size_t>(label)] = true;
+    }
+    for (const int group : groups_of_view_[v]) {
+      if (std::find(signature.rule_groups.begin(), signature.rule_groups.end(), group) == signature.rule_groups.end()) {
+        signature.rule_groups.push_back(group);
+      }
+    }
   }
-  series_.push_back(std::move(series));
-  return id;
+  return signature;
 }
 
-uint32_t SeriesTable::group_of(const View& view, const std::string_view* slots) {
-  Groups& groups = groups_[static_cast<size_t>(view.group_space)];
-  GroupKey key;
-  for (const int slot : view.by_slots) key.values.emplace_back(slots[slot]);
-  const auto [found, is_new] = groups.ids.try_emplace(encode_group(key.values), static_cast<uint32_t>(groups.keys.size()));
+uint32_t SeriesTable::signature_of(bool success, const std::string_view* slots) {
+  Signature signature = make_signature(success, slots);
+  std::string key(1, success ? 's' : 'f');
+  for (const SeriesTarget& target : signature.targets) {
+    key.append(reinterpret_cast<const char*>(&target.view), sizeof target.view);
+    for (const LatencyCondition& condition : target.predicates) {
+      for (const bool truth : condition.truth) key.push_back(truth ? '1' : '0');
+      key.push_back(condition.truth_without_latency ? '1' : '0');
+    }
+  }
+  const auto [found, is_new] = signature_ids_.try_emplace(std::move(key), static_cast<uint32_t>(signatures_.size()));
   if (is_new) {
-    key.hash = hash_group(plan_->group_spaces[static_cast<size_t>(view.group_space)].id, key.values);
-    groups.keys.push_back(std::move(key));
+    signature_bytes_ += sizeof(Signature) + found->first.size() + signature.targets.size() * sizeof(SeriesTarget) + 64;
+    for (const SeriesTarget& target : signature.targets) signature_bytes_ += target.predicates.size() * (sizeof(LatencyCondition) + 64);
+    signatures_.push_back(std::move(signature));
   }
   return found->second;
 }
 
-void SeriesTable::grow() {
-  std::vector<Entry> old(table_.size() * 2);
-  old.swap(table_);
-  const size_t mask = table_.size() - 1;
-  for (const Entry& entry : old) {
-    if (entry.id == kEmpty) continue;
-    size_t at = entry.hash & mask;
-    while (table_[at].id != kEmpty) at = (at + 1) & mask;
-    table_[at] = entry;
+uint32_t SeriesTable::resolve(bool success, const std::string_view* slots) {
+  const uint32_t signature = signature_of(success, slots);
+  LabelTuples::Values values;
+  for (size_t label = 0; label < tuples_->slots().size(); ++label) {
+    values.push_back(signatures_[signature].labels[label] ? slots[tuples_->slots()[label]] : std::string_view());
   }
+  // A tuple that is there keeps its name, and its failures stay with its successes for as long as that can be afforded.
+  if (const uint32_t tuple = tuples_->find(values); tuple != kNone) {
+    if (const std::optional<uint32_t> known = find(signature, tuple)) return *known;
+    if (room_for_series()) return add(signature, tuple, EventTime::min());
+  }
+  while (true) {
+    LabelTuples::Values replaced = values;
+    const bool overflowed = replace(signatures_[signature], replaced);
+    const uint32_t tuple = tuples_->find(replaced);
+    if (tuple != kNone) {
+      if (const std::optional<uint32_t> known = find(signature, tuple)) return *known;
+      if (room_for_series() || overflowed || exhausted(signatures_[signature])) return add(signature, tuple, EventTime::min());
+    } else if (room_for_tuple() || exhausted(signatures_[signature])) {
+      return add(signature, tuples_->add(replaced, overflowed), EventTime::min());
+    }
+    overflow_next();
+  }
+}
+
+std::optional<uint32_t> SeriesTable::find(uint32_t signature, uint32_t tuple) const {
+  const std::array row = {signature, tuple};
+  const uint32_t id = ids_->find(row);
+  return id == kNone ? std::nullopt : std::optional(id);
+}
+
+uint32_t SeriesTable::add(uint32_t signature, uint32_t tuple, EventTime touched) {
+  const std::array row = {signature, tuple};
+  const uint32_t id = ids_->add(row);
+  touched_.push_back(touched);
+  if (tuples_->overflowed(tuple)) ++overflowed_series_;
+  for (const SeriesTarget& target : signatures_[signature].targets) (void)tuples_->group_of(tuple, target.group_space);
+  return id;
+}
+
+// --- Limits
+
+bool SeriesTable::replace(const Signature& signature, LabelTuples::Values& values) const {
+  bool any = false;
+  for (const size_t label : overflow_order_) {
+    if (!signature.labels[label]) continue;
+    values[label] = kOverflowValue;
+    any = true;
+  }
+  return any;
+}
+
+// Up to the limits, and when they have been reached once, a quarter more: half of that with the first label given up, half of the rest
+// with the second, and so on. Without it there would be no room for the tuples that carry `__overflow__`.
+bool SeriesTable::room_for_tuple() const {
+  if (overflow_order_.empty()) return size() < limits_.max_series && bytes() < limits_.bytes;
+  const size_t halvings = std::min<size_t>(overflow_order_.size(), 20);
+  const size_t tuples = limits_.max_series / 4 - (limits_.max_series / 4 >> halvings);
+  const size_t more_bytes = limits_.bytes / 4 - (limits_.bytes / 4 >> halvings);
+  return tuples_->size() - tuples_before_overflow_ < std::max<size_t>(tuples, 1) && bytes() < limits_.bytes + more_bytes;
+}
+
+// Further series of a known tuple: the same labels with the other success, or with other matchers holding. They cost little, and parting
+// a group's failures from its successes would falsify its rates, so they may be as many again.
+bool SeriesTable::room_for_series() const {
+  return size() - overflowed_series_ < 2 * limits_.max_series && bytes() < limits_.bytes + limits_.bytes / 4;
+}
+
+// Nothing is left to give up: what follows is bounded by the number of signatures.
+bool SeriesTable::exhausted(const Signature& signature) const {
+  for (size_t label = 0; label < signature.labels.size(); ++label) {
+    if (signature.labels[label] && !has_overflowed(label)) return false;
+  }
+  return true;
+}
+
+bool SeriesTable::has_overflowed(size_t label) const {
+  return std::find(overflow_order_.begin(), overflow_order_.end(), label) != overflow_order_.end();
+}
+
+// Gives up the label with most values; `domain` only when nothing else is left.
+void SeriesTable::overflow_next() {
+  if (overflow_order_.empty()) tuples_before_overflow_ = tuples_->size();
+  std::optional<size_t> most;
+  bool most_is_domain = false;
+  for (size_t label = 0; label < tuples_->slots().size(); ++label) {
+    if (has_overflowed(label)) continue;
+    const bool is_domain = plan_->fields.slots()[static_cast<size_t>(tuples_->slots()[label])].field == Field::kDomain;
+    if (most && (is_domain || (!most_is_domain && tuples_->distinct(label) <= tuples_->distinct(*most)))) continue;
+    most = label;
+    most_is_domain = is_domain;
+  }
+  TOCSIN_CHECK(most.has_value(), "no label is left that could overflow");
+  overflow_order_.push_back(*most);
+}
+
+void SeriesTable::sweep(EventTime now) {
+  const bool near = size() > limits_.max_series / 2 || bytes() > limits_.bytes / 2;
+  if (now < next_sweep_ || (!near && overflow_order_.empty())) return;
+  next_sweep_ = now + Duration{std::max<int64_t>(1, limits_.idle.ms / kSweepsPerIdleTime)};
+  const std::unique_ptr<RowTable> old = std::exchange(ids_, std::make_unique<RowTable>(2));
+  const std::vector<EventTime> old_touched = std::exchange(touched_, {});
+  const std::unique_ptr<LabelTuples> old_tuples = std::exchange(tuples_, std::make_unique<LabelTuples>(*plan_));
+  overflowed_series_ = 0;
+  cache_.clear();
+  const auto keep = [&](bool overflowed) {
+    for (uint32_t series = 0; series < old_touched.size(); ++series) {
+      const uint32_t old_tuple = old->row(series)[1];
+      if (old_tuples->overflowed(old_tuple) != overflowed || old_touched[series] < now - limits_.idle) continue;
+      const LabelTuples::Values values = old_tuples->values(old_tuple);
+      const uint32_t tuple = tuples_->find(values);
+      add(old->row(series)[0], tuple != kNone ? tuple : tuples_->add(values, overflowed), old_touched[series]);
+    }
+  };
+  keep(false);
+  // Not at the first free place: a flood that goes on would take it, and begin anew with every sweep.
+  if (size() < limits_.max_series - limits_.max_series / 4 && bytes() < limits_.bytes - limits_.bytes / 4) {
+    overflow_order_.clear();
+    return;
+  }
+  tuples_before_overflow_ = tuples_->size();
+  keep(true);
+}
+
+OverflowStatus SeriesTable::overflow() const {
+  OverflowStatus status;
+  status.series = overflowed_series_;
+  for (const size_t label : overflow_order_) {
+    status.labels.push_back(plan_->fields.slots()[static_cast<size_t>(tuples_->slots()[label])].name);
+  }
+  return status;
 }
 
 }  // namespace tocsin

@@ -1,19 +1,24 @@
 #pragma once
 
-// Series: distinct tuples of the fields that matter to the rules, plus success. Each is resolved once, when it is first seen: which views
-// it belongs to, with which group, and what predicates make of it. Regular expressions run here, never per event.
+// Series: what events are added up by. Two events are of one series if no rule can tell them apart but by time and latency: the same
+// success, the same views (with the same truth of their predicates), the same values of the labels that those views group by.
 //
-// The table is a cache: nothing in it is durable, and it may be cleared whenever no accumulator points into it.
+//   fields of an event ─FieldCache─► series = (signature, label tuple)      per event: one look-up
+//                          │ miss
+//                          ▼
+//   matchers and predicates ─► signature      labels to group by ─► tuple   per new combination of fields; regular expressions run here
 //
-// Look-up: an open-addressing table of 64-bit fingerprints of the raw field bytes, keys verified, with the slots of a whole message
-// prefetched.
+// The table is a cache: nothing in it is durable, and between flushes what was not seen for long is forgotten. Beyond the limits new
+// label tuples get `__overflow__` for the label with most values; what a view selects is decided before, by the event's own
+// fields (docs/adr/0008). So only grouping is coarser, never wrong: every event counts in the group of its view that has its other labels.
 //
 // Thread:     worker-confined.
-// Invariants: series ids are dense from 0 until clear(); group ids are dense per group space until clear().
+// Invariants: (1) series ids are dense from 0 and mean the same until sweep(); (2) an event's series has exactly the views that its fields
+// select. Failure:    none.
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,72 +26,102 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "operators/event/event.h"
+#include "operators/field_cache.h"
+#include "operators/label_tuples.h"
 #include "operators/plan.h"
 
 namespace tocsin {
 
+struct SeriesLimits {
+  size_t max_series = 1'000'000;
+  size_t bytes = size_t{256} << 20;        // of tuples, groups and series
+  size_t cache_bytes = size_t{128} << 20;  // of the look-up from fields to series
+  Duration idle{24LL * 3600 * 1000};       // of event time without an event: may be forgotten
+};
+
 // A view that a series belongs to.
 struct SeriesTarget {
   int view = 0;
-  uint32_t group = 0;  // of the view's group space
+  int group_space = 0;
   std::vector<LatencyCondition> predicates;
 };
 
-struct Series {
+// What matchers and predicates make of an event: few of them, whatever the number of series.
+struct Signature {
   bool success = true;
   std::vector<SeriesTarget> targets;
+  std::vector<bool> labels;      // by LabelTuples::slots(): some target groups by it
+  std::vector<int> rule_groups;  // indices into SeriesTable::rule_groups(): those with a rule that reads a target
 };
 
-// The label values of a group and where its rows go.
-struct GroupKey {
-  std::vector<std::string> values;  // in the order of `by`
-  uint64_t hash = 0;
+// What has overflowed, and how much.
+struct OverflowStatus {
+  std::vector<std::string> labels;  // in the order in which they were given up; empty: nothing overflows
+  uint64_t series = 0;              // series at hand with a value replaced
+  friend bool operator==(const OverflowStatus&, const OverflowStatus&) = default;
 };
 
 class SeriesTable {
  public:
-  explicit SeriesTable(std::shared_ptr<const Plan> plan);
+  SeriesTable(std::shared_ptr<const Plan> plan, const SeriesLimits& limits);
 
   // Writes the series id of each event of the batch to `ids`.
   void find_or_create(const EventBatch& batch, std::vector<uint32_t>& ids);
 
-  const Series& series(uint32_t id) const { return series_[id]; }
-  size_t size() const { return series_.size(); }
-  const GroupKey& group(int group_space, uint32_t id) const { return groups_[static_cast<size_t>(group_space)].keys[id]; }
-  size_t group_count(int group_space) const { return groups_[static_cast<size_t>(group_space)].keys.size(); }
-  void clear();
+  const Signature& signature(uint32_t series) const { return signatures_[ids_->row(series)[0]]; }
+  // The group of a target of the series.
+  uint32_t group(uint32_t series, int group_space) const { return tuples_->group(tuple_of(series), group_space); }
+  LabelTuples::Values group_values(int group_space, uint32_t group) const { return tuples_->group_values(group_space, group); }
+  uint64_t group_hash(int group_space, uint32_t group) const { return tuples_->group_hash(group_space, group); }
+  bool overflowed(uint32_t series) const { return tuples_->overflowed(tuple_of(series)); }
+  // Names of the rule groups that evaluate anything.
+  const std::vector<std::string>& rule_groups() const { return rule_groups_; }
+
+  // The series had an event by event time `now` of the input.
+  void touch(uint32_t series, EventTime now) { touched_[series] = std::max(touched_[series], now); }
+  // Forgets idle series, if the limits are near; ends an overflow if there is room again. Series ids change: nothing may hold any.
+  void sweep(EventTime now);
+
+  size_t size() const { return touched_.size(); }
+  size_t bytes() const { return tuples_->bytes() + ids_->bytes() + size() * kBytesBySeries + signature_bytes_; }
+  size_t memory_bytes() const { return bytes() + cache_.bytes(); }
+  OverflowStatus overflow() const;
 
  private:
-  struct Entry {
-    uint64_t hash = 0;
-    uint32_t id = kEmpty;
-  };
-  struct Groups {
-    absl::flat_hash_map<std::string, uint32_t> ids;  // by encoded values
-    std::vector<GroupKey> keys;
-  };
-  static constexpr uint32_t kEmpty = UINT32_MAX;
+  // What is kept by series id, here and in Accumulators; vectors double, so half as much again.
+  static constexpr size_t kBytesBySeries = (sizeof(EventTime) + 4 * sizeof(uint32_t)) * 3 / 2;
 
-  uint32_t find_or_create_one(uint64_t hash, bool success, const std::string_view* slots);
-  bool equal_key(uint32_t id, bool success, const std::string_view* slots) const;
-  uint32_t create(bool success, const std::string_view* slots);
-  uint32_t group_of(const View& view, const std::string_view* slots);
-  void grow();
+  uint32_t tuple_of(uint32_t series) const { return ids_->row(series)[1]; }
+  void index_rule_groups();
+  uint32_t resolve(bool success, const std::string_view* slots);
+  uint32_t signature_of(bool success, const std::string_view* slots);
+  Signature make_signature(bool success, const std::string_view* slots) const;
+  std::optional<uint32_t> find(uint32_t signature, uint32_t tuple) const;
+  uint32_t add(uint32_t signature, uint32_t tuple, EventTime touched);
+  // Values of labels that have overflowed replaced; true if there was any.
+  bool replace(const Signature& signature, LabelTuples::Values& values) const;
+  bool room_for_tuple() const;
+  bool room_for_series() const;
+  bool exhausted(const Signature& signature) const;
+  bool has_overflowed(size_t label) const;
+  void overflow_next();
 
   std::shared_ptr<const Plan> plan_;
-  size_t slot_count_;
-  std::vector<Entry> table_;
-  std::vector<Series> series_;
-  std::vector<std::string_view> keys_;  // per series: its slots' bytes, one after the other
-  std::vector<uint32_t> key_lengths_;   // per series slot_count_ lengths
-  std::deque<std::string> key_storage_;
-  std::vector<Groups> groups_;
-  std::vector<uint64_t> hashes_;  // of the message at hand
+  SeriesLimits limits_;
+  FieldCache cache_;
+  std::unique_ptr<LabelTuples> tuples_;
+  std::vector<Signature> signatures_;
+  absl::flat_hash_map<std::string, uint32_t> signature_ids_;
+  size_t signature_bytes_ = 0;
+  std::unique_ptr<RowTable> ids_;       // signature and tuple of each series
+  std::vector<EventTime> touched_;      // by series
+  std::vector<size_t> overflow_order_;  // labels that have overflowed
+  size_t tuples_before_overflow_ = 0;
+  size_t overflowed_series_ = 0;
+  EventTime next_sweep_ = EventTime::min();
+  std::vector<std::string> rule_groups_;
+  std::vector<std::vector<int>> groups_of_view_;  // rule groups that read it
+  std::vector<uint64_t> hashes_;                  // of the message at hand
 };
-
-// Identity of a group within its group space, for dictionaries and for placing it on a partials partition: lengths and bytes of its values.
-std::string encode_group(const std::vector<std::string>& values);
-// Which partials partition holds the group: the same for all views of one `by`.
-uint64_t hash_group(uint64_t group_space, const std::vector<std::string>& values);
 
 }  // namespace tocsin

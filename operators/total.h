@@ -32,6 +32,8 @@ struct Total {
   // Precondition: `other` was added before.
   void subtract(const Total& other);
   bool empty() const { return count == 0; }
+  // Memory that it holds beside itself.
+  size_t heap_bytes() const { return (above.capacity() + predicates.capacity()) * sizeof(uint64_t); }
   // Sum of weights of latencies > thresholds[i].
   uint64_t count_above(int threshold) const;
 };

@@ -6,13 +6,8 @@ namespace tocsin {
 
 const Total WindowState::kNothing;
 
-WindowState::Group& WindowState::at(uint64_t group) {
-  if (group >= groups_.size()) groups_.resize(std::max(group + 1, groups_.size() + groups_.size() / 2));
-  return groups_[group];
-}
-
 void WindowState::mark_changed(uint64_t group, EventTime tick) {
-  Group& state = at(group);
+  Group& state = groups_.at(group);
   if (state.changed_at == tick) return;
   state.changed_at = tick;
   changed_.push_back(group);
@@ -31,7 +26,7 @@ void WindowState::on_rows(EventTime start, Duration width, EventTime now, EventT
   due_ = std::min(due_, std::max(first_tick, ceil_to(enters, window_.interval)));
   if (start >= head_) return;
   for (const auto& [group, partial] : rows) {
-    Group& state = at(group);
+    Group& state = groups_.at(group);
     state.total.add(partial.total);
     state.candidate.raise({partial.last_event, partial.last_latency_event});
     late_groups_.push_back(group);
@@ -43,14 +38,14 @@ Status WindowState::tick(EventTime tick, std::vector<uint64_t>& emptied) {
   const EventTime new_tail = window_.tail(tick);
   const EventTime new_head = window_.head(tick);
   const auto leave = [&](EventTime, uint64_t group, const Partial& partial) {
-    Group& state = at(group);
+    Group& state = groups_.at(group);
     const bool had_latency = state.total.latency_count > 0;
     state.total.subtract(partial.total);
     mark_changed(group, tick);
     if (state.total.empty() || (had_latency && state.total.latency_count == 0)) emptied.push_back(group);
   };
   const auto enter = [&](EventTime, uint64_t group, const Partial& partial) {
-    Group& state = at(group);
+    Group& state = groups_.at(group);
     state.total.add(partial.total);
     state.last.raise({partial.last_event, partial.last_latency_event});
     mark_changed(group, tick);
@@ -58,7 +53,7 @@ Status WindowState::tick(EventTime tick, std::vector<uint64_t>& emptied) {
   if (head_ != EventTime::min()) TOCSIN_RETURN_IF_ERROR(panes_.read_counters(window_.view, tail_, std::min(new_tail, head_), tick, leave));
   TOCSIN_RETURN_IF_ERROR(panes_.read_counters(window_.view, std::max(head_, new_tail), new_head, tick, enter));
   for (const uint64_t group : late_groups_) {
-    Group& state = at(group);
+    Group& state = groups_.at(group);
     // If the newest of them has left, all have.
     if (state.candidate.event >= new_tail) state.last.event = std::max(state.last.event, state.candidate.event);
     if (state.candidate.latency_event >= new_tail)
@@ -92,7 +87,7 @@ Status WindowState::rebuild(EventTime evaluated, EventTime first_tick) {
   tail_ = window_.tail(tick);
   head_ = window_.head(tick);
   const auto add = [&](EventTime effect, uint64_t group, const Partial& partial) {
-    Group& state = at(group);
+    Group& state = groups_.at(group);
     state.total.add(partial.total);
     const LastEvents seen{partial.last_event, partial.last_latency_event};
     if (effect <= tick) {
@@ -108,8 +103,6 @@ Status WindowState::rebuild(EventTime evaluated, EventTime first_tick) {
   return {};
 }
 
-void WindowState::forget(uint64_t group) {
-  if (group < groups_.size()) groups_[group] = Group();
-}
+void WindowState::forget(uint64_t group) { groups_.forget(group); }
 
 }  // namespace tocsin

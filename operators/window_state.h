@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "operators/paged.h"
 #include "operators/pane_store.h"
 #include "operators/plan.h"
 #include "operators/total.h"
@@ -51,10 +52,21 @@ class WindowState {
   void set_due(EventTime tick) { due_ = std::min(due_, tick); }
   const std::vector<uint64_t>& changed() const { return changed_; }
 
-  const Total& total(uint64_t group) const { return group < groups_.size() ? groups_[group].total : kNothing; }
-  LastEvents last_events(uint64_t group) const { return group < groups_.size() ? groups_[group].last : LastEvents(); }
-  void restore_last_events(uint64_t group, const LastEvents& last) { at(group).last.raise(last); }
+  const Total& total(uint64_t group) const {
+    const Group* found = groups_.find(group);
+    return found != nullptr ? found->total : kNothing;
+  }
+  LastEvents last_events(uint64_t group) const {
+    const Group* found = groups_.find(group);
+    return found != nullptr ? found->last : LastEvents();
+  }
+  void restore_last_events(uint64_t group, const LastEvents& last) { groups_.at(group).last.raise(last); }
   void forget(uint64_t group);
+
+  // Memory of the totals, of which each has `heap_bytes` beside itself; an estimate from above.
+  size_t memory_bytes(size_t heap_bytes) const {
+    return groups_.bytes() + groups_.capacity() * heap_bytes + changed_.capacity() * sizeof(uint64_t);
+  }
 
  private:
   struct Group {
@@ -65,13 +77,12 @@ class WindowState {
   };
   static const Total kNothing;
 
-  Group& at(uint64_t group);
   void mark_changed(uint64_t group, EventTime tick);
   EventTime next_leave() const;
 
   const Window& window_;
   PaneStore& panes_;
-  std::vector<Group> groups_;  // by group id
+  Paged<Group> groups_;  // by group id
   EventTime tail_ = EventTime::min();
   EventTime head_ = EventTime::min();
   EventTime due_ = EventTime::max();

@@ -1,6 +1,7 @@
 // `tocsin backtest`: what would these rules have done over these files?
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <CLI/App.hpp>
@@ -140,6 +141,13 @@ void print_summary(const Plan& plan, const BacktestCounters& counters, const std
   }
   fmt::print("{} events in {} messages: {} late, {} dropped as too late; {} dead letters; {} alert events\n", counters.events.events,
              counters.input.messages, counters.events.late, counters.events.dropped_late, counters.input.dead_letters, alerts.size());
+  for (const auto& [group, count] : counters.dropped_late) {
+    if (count > 0) fmt::print("  {:>8} too late: rule group {}\n", count, group);
+  }
+  if (counters.events.overflowed > 0) {
+    fmt::print("  {:>8} in groups with {}: too many values of {}\n", counters.events.overflowed, kOverflowValue,
+               counters.overflow.labels.empty() ? "labels, for a while" : fmt::format("{}", fmt::join(counters.overflow.labels, ", ")));
+  }
   for (const auto& [reason, count] : counters.dead_letters) fmt::print("  {:>8} dead: {}\n", count, reason);
 }
 

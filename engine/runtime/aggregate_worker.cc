@@ -1,6 +1,7 @@
 #include "engine/runtime/aggregate_worker.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -11,9 +12,9 @@
 namespace tocsin {
 namespace {
 
-constexpr size_t kDeadLetterBytesHeldMax = size_t{8} << 20;
 // Fewer records than this in a poll: the worker has caught up with its input.
 constexpr size_t kDrainedRecords = 100;
+constexpr size_t kDeadLetterOverheadBytes = 512;  // its headers
 
 }  // namespace
 
@@ -24,7 +25,7 @@ AggregateWorker::AggregateWorker(AggregateOptions options, std::shared_ptr<const
       clock_(std::move(clock)),
       decoder_(plan_->fields, options_.format),
       events_(plan_->fields.size()),
-      aggregator_(plan_, options_.allowed_lateness),
+      aggregator_(plan_, {options_.allowed_lateness, options_.series}),
       last_flush_(clock_()) {}
 
 AggregateWorker::Input& AggregateWorker::input(int32_t source) {
@@ -34,8 +35,7 @@ AggregateWorker::Input& AggregateWorker::input(int32_t source) {
 
 Status AggregateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
-  const bool full = aggregator_.bytes() >= options_.flush_bytes || dead_letter_bytes_ >= kDeadLetterBytesHeldMax;
-  if (full && committer_.busy()) TOCSIN_RETURN_IF_ERROR(settle(true));
+  TOCSIN_RETURN_IF_ERROR(wait_for_room());
   const Status polled = consumer_->poll(timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
     spdlog::warn("aggregate {}: {}", options_.worker, polled.message());
@@ -43,9 +43,21 @@ Status AggregateWorker::step(Duration timeout) {
     return polled;
   }
   take_records(records_);
-  align();
+  pause_and_resume();
   probe_ends();
   if (flush_due() && !committer_.busy()) return flush();
+  return {};
+}
+
+// What is open may not grow while it cannot be handed over. Transactions take milliseconds as a rule, and pausing throws away what the
+// client library has fetched: so wait in place first. A long one must not keep the group waiting: then go on polling, with all paused.
+Status AggregateWorker::wait_for_room() {
+  if (full() && committer_.busy() && !waiting_for_room_) TOCSIN_RETURN_IF_ERROR(settle(committer_.wait_for(options_.commit_patience)));
+  const bool wait = full() && committer_.busy();
+  if (wait == waiting_for_room_) return {};
+  waiting_for_room_ = wait;
+  if (wait) ++counters_.pauses;
+  pause_and_resume();
   return {};
 }
 
@@ -67,8 +79,9 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
     for (const DeadLetter& letter : events_.dead_letters()) {
       dead_letters_.push_back(
           make_dead_letter(letter, consumer_->sources()[static_cast<size_t>(record.source)], record.offset, options_.dead_letters_topic));
-      dead_letter_bytes_ += dead_letters_.back().value->size() + 256;
+      dead_letter_bytes_ += dead_letters_.back().value->size() + kDeadLetterOverheadBytes;
       ++counters_.dead_letters;
+      ++dead_letter_reasons_[letter.reason];
     }
     const std::optional<EventTime> append_time = record.log_append_time ? std::optional(EventTime{record.timestamp_ms}) : std::nullopt;
     aggregator_.add(events_, in.clock, append_time);
@@ -95,17 +108,18 @@ EventTime AggregateWorker::slowest_watermark() const {
   return slowest;
 }
 
-// One partition far behind must not pile up rows of the others: those too far ahead wait (DESIGN 3).
-void AggregateWorker::align() {
+// One partition far behind must not pile up rows of the others: those too far ahead wait (DESIGN 3). All wait if there is no room.
+void AggregateWorker::pause_and_resume() {
   const EventTime slowest = slowest_watermark();
   for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
     Input& in = input(source);
     if (!in.assigned || in.finished) continue;
     // A partition without a watermark may never get one (it is empty): it holds nobody back here.
     const bool ahead = slowest != EventTime::min() && in.clock.watermark() > slowest + options_.alignment;
-    if (ahead == in.paused) continue;
-    in.paused = ahead;
-    ahead ? consumer_->pause(source) : consumer_->resume(source);
+    const bool pause = ahead || waiting_for_room_;
+    if (pause == in.paused) continue;
+    in.paused = pause;
+    pause ? consumer_->pause(source) : consumer_->resume(source);
   }
 }
 
@@ -153,7 +167,7 @@ void AggregateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
 
 bool AggregateWorker::flush_due() const {
   if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; })) return false;
-  if (aggregator_.bytes() >= options_.flush_bytes || dead_letter_bytes_ >= kDeadLetterBytesHeldMax) return true;
+  if (full()) return true;
   if (clock_() - last_flush_ >= options_.flush_interval) return true;
   if (std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return !in.assigned || in.finished; })) return true;
   // While catching up ticks are crossed all the time; only at the end of the log is a crossed tick worth a flush of its own.
@@ -216,6 +230,7 @@ Status AggregateWorker::flush() {
   transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic);
   counters_.frames += transaction.records.size();
   for (const log::OutRecord& record : transaction.records) counters_.frame_bytes += record.value->size();
+  tell_of_overflow();
   std::move(dead_letters_.begin(), dead_letters_.end(), std::back_inserter(transaction.records));
   dead_letters_.clear();
   dead_letter_bytes_ = 0;
@@ -227,8 +242,9 @@ Status AggregateWorker::flush() {
   return {};
 }
 
-Status AggregateWorker::settle(bool wait) {
-  const std::optional<Result<log::CommitReceipt>> outcome = wait ? committer_.wait() : committer_.poll();
+Status AggregateWorker::settle(bool wait) { return settle(wait ? committer_.wait() : committer_.poll()); }
+
+Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome) {
   if (!outcome || outcome->ok()) return {};
   const Status& status = outcome->status();
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
@@ -237,12 +253,30 @@ Status AggregateWorker::settle(bool wait) {
   return consumer_->rewind();
 }
 
+void AggregateWorker::tell_of_overflow() {
+  const OverflowStatus now = aggregator_.overflow();
+  if (now.labels == overflowed_) return;
+  if (now.labels.empty()) {
+    spdlog::warn("aggregate {}: labels no longer overflow: new values of {} have groups of their own again", options_.worker,
+                 fmt::join(overflowed_, ", "));
+  } else {
+    spdlog::warn(
+        "aggregate {}: {} series in {} MiB are too many (aggregate.max_series {}, memory for series {} MiB): new values of {} are counted "
+        "in "
+        "groups with the value {}. Totals stay right. Group by labels with fewer values, or raise the limits",
+        options_.worker, aggregator_.series_count(), aggregator_.memory_bytes() >> 20, options_.series.max_series,
+        options_.series.bytes >> 20, fmt::join(now.labels, ", "), kOverflowValue);
+  }
+  overflowed_ = now.labels;
+}
+
 void AggregateWorker::drop_all() {
   aggregator_.drop();
   dead_letters_.clear();
   dead_letter_bytes_ = 0;
   for (Input& in : inputs_) in = Input();
   records_.clear();
+  waiting_for_room_ = false;
 }
 
 Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::vector<log::Assignment>& partitions) {
@@ -345,6 +379,18 @@ WorkerMetrics AggregateWorker::metrics() {
   metrics.transactions_rolled_back = counters_.rewinds;
   metrics.commit_durations = committer_.durations();
   return metrics;
+}
+
+size_t AggregateWorker::memory_budget_bytes() const {
+  return options_.series.bytes + options_.series.bytes / 4 + options_.series.cache_bytes + options_.flush_bytes;
+}
+
+std::vector<std::pair<std::string, uint64_t>> AggregateWorker::dropped_late_by_rule_group() const {
+  std::vector<std::pair<std::string, uint64_t>> counts;
+  for (size_t i = 0; i < aggregator_.rule_groups().size(); ++i) {
+    counts.emplace_back(aggregator_.rule_groups()[i], aggregator_.dropped_late_by_rule_group()[i]);
+  }
+  return counts;
 }
 
 bool AggregateWorker::finished() const {

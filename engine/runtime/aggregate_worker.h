@@ -15,6 +15,7 @@
 // Failure:    kAborted and kUnavailable of a transaction are healed here (rewind); everything else is returned and ends the worker.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +40,10 @@ struct AggregateOptions {
   Format format = Format::kAuto;
   log::StartPosition start;
   Duration flush_interval{100};
-  size_t flush_bytes = size_t{32} << 20;  // a flush is due, and reading waits for the one in flight, when accumulators hold this much
+  size_t flush_bytes =
+      size_t{32} << 20;           // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
+  Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
+  SeriesLimits series;
   Duration max_out_of_orderness{500};
   Duration allowed_lateness{3'600'000};
   std::optional<Duration> max_future_skew;  // absent: no wall clock (backtest)
@@ -56,6 +60,7 @@ struct AggregateCounters {
   uint64_t lost_offsets = 0;
   uint64_t frames = 0;  // records written to partials
   uint64_t frame_bytes = 0;
+  uint64_t pauses = 0;  // times that input was paused because a transaction took too long
 };
 
 class AggregateWorker final : public log::ConsumerListener {
@@ -75,6 +80,15 @@ class AggregateWorker final : public log::ConsumerListener {
   const AggregateCounters& counters() const { return counters_; }
   const AggregatorCounters& events() const { return aggregator_.counters(); }
   size_t series_count() const { return aggregator_.series_count(); }
+  OverflowStatus overflow() const { return aggregator_.overflow(); }
+  // Memory of series, accumulators and dead letters, by their own account.
+  size_t memory_bytes() const { return aggregator_.memory_bytes() + dead_letter_bytes_; }
+  // Its share of the process' memory: what it may hold.
+  size_t memory_budget_bytes() const;
+  // Dead letters by reason.
+  const std::map<std::string, uint64_t>& dead_letter_reasons() const { return dead_letter_reasons_; }
+  // Events dropped as too late by rule group, in the order of the rule files.
+  std::vector<std::pair<std::string, uint64_t>> dropped_late_by_rule_group() const;
   // Messages between the positions and the ends of the partitions owned, as far as the ends are known.
   int64_t lag() const;
   // Of now, for others to see.
@@ -106,9 +120,11 @@ class AggregateWorker final : public log::ConsumerListener {
   };
 
   Input& input(int32_t source);
+  bool full() const { return aggregator_.bytes() + dead_letter_bytes_ >= options_.flush_bytes; }
+  Status wait_for_room();
   void take_records(const log::RecordBatch& batch);
   void refuse_future_events();
-  void align();
+  void pause_and_resume();
   void probe_ends();
   bool flush_due() const;
   EventTime slowest_watermark() const;
@@ -117,6 +133,8 @@ class AggregateWorker final : public log::ConsumerListener {
   void add_offsets(log::Transaction& transaction);
   // Deals with the outcome of the last transaction, if it has ended (or must be waited for).
   Status settle(bool wait);
+  Status settle(std::optional<Result<log::CommitReceipt>> outcome);
+  void tell_of_overflow();
   void drop_all();
   std::optional<int64_t> lag_of(int32_t source) const;
 
@@ -131,6 +149,9 @@ class AggregateWorker final : public log::ConsumerListener {
   std::vector<Input> inputs_;  // by source
   std::vector<log::OutRecord> dead_letters_;
   size_t dead_letter_bytes_ = 0;
+  std::map<std::string, uint64_t> dead_letter_reasons_;
+  bool waiting_for_room_ = false;        // full, and the transaction in flight takes long: nothing is read
+  std::vector<std::string> overflowed_;  // labels, as last told
   log::RecordBatch records_;
   std::vector<std::pair<std::string, int32_t>> partition_counts_;
   WallTime last_flush_;

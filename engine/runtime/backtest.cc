@@ -1,7 +1,6 @@
 #include "engine/runtime/backtest.h"
 
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 #include "engine/runtime/pipeline.h"
@@ -34,7 +33,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   self->log_->create_topic(kPartials, keep(log::Retain::kUntilConsumed));
   self->log_->create_topic(kChangelog, keep(log::Retain::kNone));
   self->log_->create_topic(kAlerts, keep(log::Retain::kAll));
-  self->log_->create_topic(kDeadLetters, keep(log::Retain::kAll));
+  self->log_->create_topic(kDeadLetters, keep(log::Retain::kNone));  // they are counted
   self->reader_ = self->log_->reader();
   self->aggregate_producer_ = self->log_->producer("aggregate");
   self->evaluate_producer_ = self->log_->producer("evaluate");
@@ -48,6 +47,8 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   aggregate.max_future_skew.reset();  // files have no wall clock (SPEC 1)
   aggregate.idle_timeout.reset();
   aggregate.format = Format::kAuto;
+  const MemoryBudget memory = divide_memory(options.memory_bytes, 1, 1);
+  use_memory(memory, options.max_series, options.time.group_retention, aggregate);
   self->aggregate_ = std::make_unique<AggregateWorker>(std::move(aggregate), plan, *self->aggregate_committer_, system_now);
   log::FileSourceOptions files;
   files.paths = options.events;
@@ -64,6 +65,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.alerts.format = AlertFormat::kProtobuf;
   evaluate.until = options.until;
   evaluate.commit_interval = {10};
+  use_memory(memory, evaluate);
   self->evaluate_ = std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_,
                                                      self->recorder_, system_now);
   log::MemoryConsumerOptions consumer;
@@ -86,14 +88,14 @@ Result<bool> Backtest::step() {
 }
 
 BacktestCounters Backtest::counters() {
-  BacktestCounters counters{aggregate_->counters(), aggregate_->events(), evaluate_->evaluator_counters(), {}};
-  std::map<std::string, uint64_t> by_reason;
-  for (const log::LogEntry& entry : log_->entries({kDeadLetters, 0})) {
-    for (const log::Header& header : entry.headers) {
-      if (header.name == "tocsin.reason") ++by_reason[header.value];
-    }
-  }
-  counters.dead_letters.assign(by_reason.begin(), by_reason.end());
+  BacktestCounters counters;
+  counters.input = aggregate_->counters();
+  counters.events = aggregate_->events();
+  counters.evaluation = evaluate_->evaluator_counters();
+  counters.dropped_late = aggregate_->dropped_late_by_rule_group();
+  counters.overflow = aggregate_->overflow();
+  counters.memory_bytes = aggregate_->memory_bytes() + evaluate_->memory_bytes();
+  counters.dead_letters.assign(aggregate_->dead_letter_reasons().begin(), aggregate_->dead_letter_reasons().end());
   std::stable_sort(counters.dead_letters.begin(), counters.dead_letters.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   return counters;

@@ -26,6 +26,9 @@ struct BacktestOptions {
   std::vector<std::string> events;  // files, each one input partition
   config::TimeConfig time;
   std::optional<EventTime> until;
+  // As of `run` with its defaults; a backtest has one worker of each kind.
+  size_t memory_bytes = size_t{2} << 30;
+  int64_t max_series = 1'000'000;
 };
 
 struct BacktestCounters {
@@ -33,6 +36,9 @@ struct BacktestCounters {
   AggregatorCounters events;
   EvaluatorCounters evaluation;
   std::vector<std::pair<std::string, uint64_t>> dead_letters;  // by reason, most frequent first
+  std::vector<std::pair<std::string, uint64_t>> dropped_late;  // by rule group
+  OverflowStatus overflow;
+  size_t memory_bytes = 0;  // of both stages, by their own account, as it stands
 };
 
 class Backtest {

@@ -1,5 +1,6 @@
 #include "engine/runtime/committer.h"
 
+#include <chrono>
 #include <utility>
 
 namespace tocsin {
@@ -19,7 +20,7 @@ void Committer::submit(log::Transaction transaction) {
     const WallTime begin = clock_();
     recorder_.enter(FlightRecorder::Phase::kTransaction);
     Result<log::CommitReceipt> outcome = producer_.commit(std::move(*transaction));
-    recorder_.enter(outcome.ok() ? FlightRecorder::Phase::kCommitted : FlightRecorder::Phase::kRunning);
+    recorder_.enter(outcome.ok() ? after_commit_ : FlightRecorder::Phase::kRunning);
     const std::lock_guard lock(mutex_);
     durations_.observe(clock_() - begin);
     outcome_ = std::move(outcome);
@@ -42,6 +43,12 @@ std::optional<Result<log::CommitReceipt>> Committer::poll() {
 std::optional<Result<log::CommitReceipt>> Committer::wait() {
   std::unique_lock lock(mutex_);
   done_.wait(lock, [this] { return !busy_; });
+  return take();
+}
+
+std::optional<Result<log::CommitReceipt>> Committer::wait_for(Duration patience) {
+  std::unique_lock lock(mutex_);
+  done_.wait_for(lock, std::chrono::milliseconds(patience.ms), [this] { return !busy_; });
   return take();
 }
 

@@ -34,8 +34,10 @@ class InlineExecutor final : public Executor {
 
 class Committer {
  public:
-  Committer(log::TransactionalProducer& producer, Executor& executor, FlightRecorder& recorder, Clock clock)
-      : producer_(producer), executor_(executor), recorder_(recorder), clock_(std::move(clock)) {}
+  // `after_commit`: the phase to note when a transaction has committed: kCommitted for a worker whose store has to follow.
+  Committer(log::TransactionalProducer& producer, Executor& executor, FlightRecorder& recorder, Clock clock,
+            FlightRecorder::Phase after_commit = FlightRecorder::Phase::kRunning)
+      : producer_(producer), executor_(executor), recorder_(recorder), clock_(std::move(clock)), after_commit_(after_commit) {}
   // The transaction in flight must have ended: call wait() first.
   ~Committer() = default;
 
@@ -47,6 +49,8 @@ class Committer {
   std::optional<Result<log::CommitReceipt>> poll();
   // The same, but waits for it; nothing only if none was submitted.
   std::optional<Result<log::CommitReceipt>> wait();
+  // The same, but gives up after `patience`: nothing then, as from poll().
+  std::optional<Result<log::CommitReceipt>> wait_for(Duration patience);
 
   // Wall time that transactions took, whatever became of them.
   Histogram durations() const;
@@ -58,6 +62,7 @@ class Committer {
   Executor& executor_;
   FlightRecorder& recorder_;
   Clock clock_;
+  const FlightRecorder::Phase after_commit_;
   mutable std::mutex mutex_;
   std::condition_variable done_;
   bool busy_ = false;

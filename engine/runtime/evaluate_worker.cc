@@ -9,6 +9,12 @@
 #include "state/changelog.h"
 
 namespace tocsin {
+namespace {
+
+// Adding up what evaluators hold takes microseconds: not at every step.
+constexpr Duration kMeasureInterval{20};
+
+}  // namespace
 
 EvaluateWorker::EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Plan> plan, StoreLeases& leases, log::PartitionReader& reader,
                                Committer& committer, FlightRecorder& recorder, Clock clock)
@@ -26,8 +32,8 @@ EvaluateWorker::~EvaluateWorker() = default;
 
 Status EvaluateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
-  const bool more = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.more; });
-  const Status polled = consumer_->poll(more ? Duration{0} : timeout, records_);
+  TOCSIN_RETURN_IF_ERROR(wait_for_room());
+  const Status polled = consumer_->poll(ticks_left() ? Duration{0} : timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
     spdlog::warn("evaluate {}: {}", options_.worker, polled.message());
   } else if (!polled.ok()) {
@@ -64,6 +70,64 @@ void EvaluateWorker::on_end(int32_t source, int64_t end, WallTime) {
   if (task == tasks_.end()) return;
   task->second.end = end;
   task->second.probing_since.reset();
+}
+
+bool EvaluateWorker::ticks_left() const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.more; });
+}
+
+void EvaluateWorker::measure_memory() {
+  if (clock_() - last_measured_ < kMeasureInterval) return;
+  last_measured_ = clock_();
+  memory_ = {};
+  for (const auto& [source, task] : tasks_) {
+    const Evaluator::Memory memory = task.evaluator->memory();
+    memory_.groups += memory.groups;
+    memory_.totals += memory.totals;
+    memory_.waiting += memory.waiting;
+    memory_.changes += memory.changes;
+  }
+  tell_of_memory();
+}
+
+// Beyond its memory the worker reads no more while something frees memory without input: ticks that are left over, a transaction in flight.
+// It never waits for open panes: the frames that would close them may be behind the pause (DESIGN 5).
+Status EvaluateWorker::wait_for_room() {
+  measure_memory();
+  const auto must_wait = [this] {
+    // If it is groups that take the memory, nothing comes of waiting.
+    const bool worth_it = memory_.waiting + memory_.changes > options_.memory_bytes / 4;
+    return worth_it && memory_bytes() > options_.memory_bytes && (ticks_left() || committer_.busy());
+  };
+  bool wait = must_wait();
+  if (wait && !waiting_for_room_ && committer_.busy()) {
+    TOCSIN_RETURN_IF_ERROR(settle(committer_.wait_for(options_.commit_patience)));
+    last_measured_ = {};
+    measure_memory();
+    wait = must_wait();
+  }
+  if (wait == waiting_for_room_) return {};
+  waiting_for_room_ = wait;
+  if (wait) ++counters_.pauses;
+  for (const auto& [source, task] : tasks_) wait ? consumer_->pause(source) : consumer_->resume(source);
+  return {};
+}
+
+void EvaluateWorker::tell_of_memory() {
+  const Evaluator::Memory& now = memory_;
+  // Told again only when it has been well below for once.
+  const bool over = over_budget_ ? now.total() > options_.memory_bytes / 10 * 9 : now.total() > options_.memory_bytes;
+  if (over == over_budget_) return;
+  over_budget_ = over;
+  if (!over) {
+    spdlog::warn("evaluate {}: {} MiB, within its share of `memory` again", options_.worker, now.total() >> 20);
+    return;
+  }
+  spdlog::warn(
+      "evaluate {}: {} MiB are more than its share of `memory`, {} MiB: {} groups take {} MiB and their window totals {} MiB, rows that "
+      "wait for their tick {} MiB, changes not stored yet {} MiB. Group by labels with fewer values, or raise `memory`",
+      options_.worker, now.total() >> 20, options_.memory_bytes >> 20, group_count(), now.groups >> 20, now.totals >> 20, now.waiting >> 20,
+      now.changes >> 20);
 }
 
 Status EvaluateWorker::apply_records() {
@@ -168,8 +232,9 @@ void EvaluateWorker::count_committed_alerts() {
   }
 }
 
-Status EvaluateWorker::settle(bool wait) {
-  const std::optional<Result<log::CommitReceipt>> outcome = wait ? committer_.wait() : committer_.poll();
+Status EvaluateWorker::settle(bool wait) { return settle(wait ? committer_.wait() : committer_.poll()); }
+
+Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome) {
   if (!outcome) return {};
   if (outcome->ok()) return write_committed(**outcome);
   in_flight_.clear();
@@ -260,6 +325,7 @@ void EvaluateWorker::drop_all() {
   in_flight_.clear();
   alerts_in_flight_.clear();
   records_.clear();
+  waiting_for_room_ = false;
 }
 
 bool EvaluateWorker::idle() const {

@@ -39,6 +39,9 @@ struct EvaluateOptions {
   uint32_t partials_partitions = 1;
   Duration commit_interval{100};
   size_t transaction_bytes = size_t{4} << 20;  // of state changes; ticks are cut into several transactions beyond it
+  size_t memory_bytes =
+      size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
+  Duration commit_patience{200};  // so long it waits in place; then its partitions are paused
   Duration tombstones_kept{24LL * 3600 * 1000};
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
   std::optional<EventTime> until;
@@ -50,6 +53,7 @@ struct EvaluateCounters {
   uint64_t alerts = 0;
   uint64_t restores = 0;
   int64_t changelog_records_read = 0;
+  uint64_t pauses = 0;  // times that input was paused because memory was used up
 };
 
 class EvaluateWorker final : public log::ConsumerListener {
@@ -70,6 +74,11 @@ class EvaluateWorker final : public log::ConsumerListener {
   std::optional<EventTime> evaluated() const;
   std::optional<EventTime> watermark() const;
   size_t group_count() const;
+  // Memory of the evaluators, by their own account, and the worker's share of the process'.
+  const Evaluator::Memory& memory() const { return memory_; }
+  size_t memory_bytes() const { return memory_.total(); }
+  size_t memory_budget_bytes() const { return options_.memory_bytes; }
+
   // Of all partitions that were ever owned.
   EvaluatorCounters evaluator_counters() const;
   // Of now, for others to see.
@@ -111,6 +120,11 @@ class EvaluateWorker final : public log::ConsumerListener {
   bool commit_due() const;
   Status commit();
   Status settle(bool wait);
+  Status settle(std::optional<Result<log::CommitReceipt>> outcome);
+  bool ticks_left() const;
+  void measure_memory();
+  Status wait_for_room();
+  void tell_of_memory();
   Status write_committed(const log::CommitReceipt& receipt);
   void count_committed_alerts();
   // Asks for the ends of the partitions, so that the lag is known and the brokers show that they are there.
@@ -136,7 +150,11 @@ class EvaluateWorker final : public log::ConsumerListener {
   WallTime last_store_flush_;
   WallTime last_probe_;
   std::optional<WallTime> last_contact_;  // with the brokers
-  Status failure_;                        // of a listener call, returned by the next step
+  Evaluator::Memory memory_;  // as last measured
+  WallTime last_measured_;
+  bool waiting_for_room_ = false;  // nothing is read until ticks and transactions have made room
+  bool over_budget_ = false;       // as last told
+  Status failure_;                 // of a listener call, returned by the next step
   EvaluateCounters counters_;
   EvaluatorCounters retired_;                                                 // of partitions that are no longer owned
   std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed_;  // by rule and state

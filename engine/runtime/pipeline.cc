@@ -1,5 +1,9 @@
 #include "engine/runtime/pipeline.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "engine/config/files.h"
 #include "engine/runtime/check.h"
 
@@ -38,6 +42,45 @@ AggregateOptions aggregate_options(const config::TimeConfig& time) {
   options.max_future_skew = time.max_future_skew;
   options.idle_timeout = time.idle_timeout;
   return options;
+}
+
+void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options) {
+  options.flush_bytes = memory.open_bytes;
+  options.series = {static_cast<size_t>(max_series), memory.series_bytes, memory.lookup_bytes, group_retention};
+}
+
+void use_memory(const MemoryBudget& memory, EvaluateOptions& options) {
+  options.memory_bytes = memory.evaluate_bytes;
+  // What fills transactions is held twice, and by several partitions.
+  options.transaction_bytes = std::clamp(memory.evaluate_bytes / 16, size_t{256} << 10, options.transaction_bytes);
+}
+
+void write_status(const AggregateWorker& worker, WorkerStatus& status) {
+  status.events = worker.events().events;
+  status.late = worker.events().late;
+  status.dropped_late = worker.events().dropped_late;
+  status.messages = worker.counters().messages;
+  status.dead_letters = worker.counters().dead_letters;
+  status.series = worker.series_count();
+  status.lag = worker.lag();
+  status.memory_bytes = worker.memory_bytes();
+  status.memory_budget_bytes = worker.memory_budget_bytes();
+  status.input_pauses = worker.counters().pauses;
+  OverflowStatus overflow = worker.overflow();
+  status.overflowed_series = overflow.series;
+  status.overflowed_events = worker.events().overflowed;
+  status.set_details({worker.dropped_late_by_rule_group(), std::move(overflow.labels)});
+}
+
+void write_status(const EvaluateWorker& worker, WorkerStatus& status) {
+  status.groups = worker.group_count();
+  status.alerts = worker.counters().alerts;
+  status.commits = worker.counters().commits;
+  status.memory_bytes = worker.memory_bytes();
+  status.memory_budget_bytes = worker.memory_budget_bytes();
+  status.input_pauses = worker.counters().pauses;
+  const std::optional<EventTime> evaluated = worker.evaluated();
+  status.evaluated_ms = evaluated ? evaluated->ms : WorkerStatus::kUnknown;
 }
 
 }  // namespace tocsin

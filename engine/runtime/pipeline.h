@@ -12,6 +12,8 @@
 #include "engine/config/config.h"
 #include "engine/runtime/aggregate_worker.h"
 #include "engine/runtime/evaluate_worker.h"
+#include "engine/runtime/memory_budget.h"
+#include "engine/runtime/status_report.h"
 #include "operators/plan.h"
 #include "operators/rules/rule.h"
 
@@ -27,7 +29,14 @@ Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::s
                                               const config::TimeConfig& time, const rules::LoadOptions& options,
                                               std::vector<std::string>& findings);
 
-// Everything but worker names and topics.
+// Everything but worker names, topics and memory.
 AggregateOptions aggregate_options(const config::TimeConfig& time);
+// A worker's share of the memory. Series are remembered as long as groups are.
+void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options);
+void use_memory(const MemoryBudget& memory, EvaluateOptions& options);
+
+// What workers tell of themselves; call from the worker's thread.
+void write_status(const AggregateWorker& worker, WorkerStatus& status);
+void write_status(const EvaluateWorker& worker, WorkerStatus& status);
 
 }  // namespace tocsin

@@ -13,6 +13,7 @@
 #include "engine/config/topics.h"
 #include "engine/http/server.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/memory_budget.h"
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/pipeline.h"
 #include "engine/runtime/status_report.h"
@@ -119,7 +120,7 @@ struct Environment {
   std::shared_ptr<const Plan> plan;
   Cluster& cluster;
   uint32_t partials_partitions;
-  size_t queue_bytes;  // of each consumer
+  MemoryBudget memory;
 };
 
 std::string member_name(const config::Config& config, std::string_view role, int index) {
@@ -155,20 +156,15 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
                                                                                    : Format::kAuto;
   options.start = config.input.start;
   options.flush_interval = config.aggregate.flush_interval;
+  use_memory(environment.memory, config.aggregate.max_series, config.time.group_retention, options);
   AggregateWorker worker(options, environment.plan, committer, system_now);
-  auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.queue_bytes, worker);
+  auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
   while (!stop.stop_requested()) {
     TOCSIN_RETURN_IF_ERROR(worker.step(kPollTimeout));
-    status.events = worker.events().events;
-    status.late = worker.events().late;
-    status.dropped_late = worker.events().dropped_late;
-    status.messages = worker.counters().messages;
-    status.dead_letters = worker.counters().dead_letters;
-    status.series = worker.series_count();
-    status.lag = worker.lag();
+    write_status(worker, status);
     status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
   const Status closed = worker.close();
@@ -186,7 +182,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
   auto reader = environment.cluster.changelog_reader(member, stop);
   if (!reader.ok()) return reader.status();
   ThreadExecutor executor;
-  Committer committer(**producer, executor, recorder, system_now);
+  Committer committer(**producer, executor, recorder, system_now, FlightRecorder::Phase::kCommitted);
   EvaluateOptions options;
   options.worker = member;
   options.changelog_topic = topics.changelog;
@@ -194,18 +190,15 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
   options.tombstones_kept = kTombstonesKept;
+  use_memory(environment.memory, options);
   EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
-  auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.queue_bytes, worker);
+  auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
   worker.attach(**consumer);
   recorder.enter(FlightRecorder::Phase::kRunning);
   while (!stop.stop_requested()) {
     TOCSIN_RETURN_IF_ERROR(worker.step(kPollTimeout));
-    status.groups = worker.group_count();
-    status.alerts = worker.counters().alerts;
-    status.commits = worker.counters().commits;
-    const std::optional<EventTime> evaluated = worker.evaluated();
-    status.evaluated_ms = evaluated ? evaluated->ms : WorkerStatus::kUnknown;
+    write_status(worker, status);
     status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
   const Status closed = worker.close();
@@ -218,11 +211,11 @@ struct StateDirectory {
   std::unique_ptr<FlightFile> flight;
 };
 
-Result<StateDirectory> open_state(const config::Config& config) {
+Result<StateDirectory> open_state(const config::Config& config, const MemoryBudget& memory) {
   const std::filesystem::path directory = std::filesystem::path(config.state.path) / config.instance;
   state::RocksDbOptions options;
   options.path = directory.string();
-  options.memory_bytes = std::max<size_t>(static_cast<size_t>(config.memory_bytes) / 8, state::RocksDbOptions::kMemoryBytesMin);
+  options.memory_bytes = std::max<size_t>(memory.store_bytes, state::RocksDbOptions::kMemoryBytesMin);
   options.on_warning = [](std::string_view message) { spdlog::warn("state: {}", message); };
   auto store = state::RocksDbStore::open(options);
   if (!store.ok()) return store.status();
@@ -322,18 +315,18 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   const std::stop_token stopped = stopping.get_token();
   const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
+  const WorkerCounts counts = count_workers(options, *partitions);
+  const MemoryBudget memory = divide_memory(static_cast<size_t>(config.memory_bytes), counts.aggregate, counts.evaluate);
   monitor.starting("opens the state directory");
-  Result<StateDirectory> opened = open_state(config);
+  Result<StateDirectory> opened = open_state(config, memory);
   if (!opened.ok()) return opened.status();
   directory = std::move(*opened);
   monitor.set_store([&store = *directory.store] { return store.statistics(); });
   StoreLeases leases(*directory.store);
 
-  const WorkerCounts counts = count_workers(options, *partitions);
-  const size_t queue_bytes =
-      static_cast<size_t>(config.memory_bytes) / 4 / static_cast<size_t>(std::max(1, counts.aggregate + counts.evaluate));
-  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, queue_bytes};
+  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, memory};
   WorkerThreads workers(config, *directory.flight, stopping, monitor);
+
   for (int i = 0; i < counts.evaluate; ++i) {
     workers.start(Role::kEvaluate, i, [&, i](FlightRecorder recorder, WorkerStatus& status) {
       return run_evaluate(environment, i, leases, recorder, status, stopped);

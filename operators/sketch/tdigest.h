@@ -45,6 +45,11 @@ class TDigest {
   double min() const;  // 0 if empty
   double max() const;
 
+  // Memory that it holds beside itself.
+  size_t heap_bytes() const {
+    return clusters_.marks.capacity() * sizeof(Mark) + clusters_.gaps.capacity() * sizeof(uint64_t) + pending_.capacity() * sizeof(Entry);
+  }
+
   // True while every entry is exact.
   bool is_raw() const;
   // The exact entries in ascending order of value, equal values joined; only while is_raw().

@@ -140,7 +140,7 @@ class Service:
     ONE = {"one": None}
     TWO_OF_EACH_ROLE = {"aggregate-1": "aggregate", "aggregate-2": "aggregate", "evaluate-1": "evaluate", "evaluate-2": "evaluate"}
 
-    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None):
+    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None, workers=2):
         self.broker, self.directory, self.app = broker, Path(directory), app
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config = self.directory / "tocsin.yaml"
@@ -150,7 +150,7 @@ class Service:
         self.config.write_text(
             f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
             f"input: {{topics: [{app}-in], start: earliest}}\ntopics: {{partitions: {partitions}}}\n"
-            f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: 2}}\n{time_section}\n{extra}\n")
+            f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: {workers}}}\n{time_section}\n{extra}\n")
 
     def create_topics(self):
         self.tocsin("topics", "--config", str(self.config), "--create")

@@ -67,7 +67,7 @@ def run(work):
     first = make_load(work, "first", "2026-03-01T00:00:00Z", seconds)
     second = make_load(work, "second", "2026-03-01T00:03:30Z", 5)
     with Broker() as broker:
-        service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4,
+        service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4, workers=1,
                           extra="memory: 64MiB")
         broker.create_topic("state-in", PARTITIONS)
         service.create_topics()

@@ -35,8 +35,10 @@ struct EngineOptions {
   int32_t inputs = 1;
   int32_t partials = 1;
   size_t poll_records_max = 4'096;
-  std::optional<Duration> max_future_skew;
-  std::optional<Duration> idle_timeout;
+  std::optional<Duration> max_future_skew = std::nullopt;
+  std::optional<Duration> idle_timeout = std::nullopt;
+  SeriesLimits series = {};
+  size_t flush_bytes = size_t{32} << 20;
 };
 
 class Engine {
@@ -68,6 +70,8 @@ class Engine {
     aggregate_options.allowed_lateness = {20'000};
     aggregate_options.max_future_skew = options_.max_future_skew;
     aggregate_options.idle_timeout = options_.idle_timeout;
+    aggregate_options.series = options_.series;
+    aggregate_options.flush_bytes = options_.flush_bytes;
     aggregate = std::make_unique<AggregateWorker>(aggregate_options, plan_, *aggregate_committer_, clock);
     EvaluateOptions evaluate_options;
     evaluate_options.worker = "w";
