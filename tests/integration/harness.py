@@ -89,6 +89,9 @@ class Broker:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+PHASES = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
+
+
 class Process:
     """One `tocsin run`."""
 
@@ -130,8 +133,19 @@ class Process:
     def flight(self):
         """What each worker was doing when the process died (engine/runtime/flight_recorder.h)."""
         path = self.service.state / self.instance / "flight"
-        names = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
-        return [names[byte] for byte in path.read_bytes() if byte in names] if path.exists() else []
+        return [PHASES[byte] for byte in path.read_bytes() if byte in PHASES] if path.exists() else []
+
+    def kill_in(self, phase, patience_s):
+        """kill -9 as soon as a worker is in that phase; after `patience_s` anyhow."""
+        path = self.service.state / self.instance / "flight"
+        wanted = next(byte for byte, name in PHASES.items() if name == phase)
+        end = time.monotonic() + patience_s
+        wait_until("flight file", path.exists, patience_s, 0.01)
+        with open(path, "rb", buffering=0) as flight:
+            while wanted not in os.pread(flight.fileno(), 512, 0) and time.monotonic() < end and self.alive():
+                pass
+        self.check_alive()
+        self.kill()
 
 
 class Service:

@@ -44,6 +44,8 @@ RULES = """groups:
 """
 PARTITIONS = 4
 RATE = 2000
+IN_TRANSACTION, IN_GAP, IN_RESTORE = "in a transaction", "between commit and state write", "in a restore"
+AIMS = [None, IN_TRANSACTION, IN_GAP, None, IN_RESTORE]
 TIME = "time: {idle_timeout: never, max_future_skew: 365d}"
 
 
@@ -86,16 +88,28 @@ def feed_slowly(broker, topic, files, seconds, failures):
     return threads
 
 
+def kill_once(service, aim, chance):
+    """Kills one process, at a random moment or in the phase aimed at. Returns the process."""
+    # Random: long enough to get into work, short enough to hit restores too.
+    time.sleep(chance.choice([0.3, 0.8, 2, 3]) + chance.random())
+    service.check_alive()
+    process = chance.choice([p for p in service.processes if aim in (None, IN_TRANSACTION) or p.role != "aggregate"])
+    if aim == IN_RESTORE:
+        process.kill()
+        process.start()
+    if aim is None:
+        process.kill()
+    else:
+        process.kill_in(aim, patience_s=3)
+    return process
+
+
 def kill_again_and_again(service, kills, wipe, chance):
-    """Returns what the kills hit."""
+    """Returns how many kills hit which phase."""
     hits = collections.Counter()
     for n in range(kills):
-        # Long enough to get into work, short enough to hit restores too.
-        time.sleep(chance.choice([0.3, 0.8, 2, 3, 4]) + chance.random())
-        service.check_alive()
-        process = chance.choice(service.processes)
-        process.kill()
-        phases = process.flight()
+        process = kill_once(service, AIMS[n % len(AIMS)], chance)
+        phases = set(process.flight())
         hits.update(phases)
         # Longer than a session: the other process takes the partitions over, and hands them back.
         away_s = chance.choice([0, 0, 0, 9]) if len(service.processes) > 1 else 0
@@ -132,10 +146,13 @@ def run(kills, two, wipe, seed, work):
         actual = up_to(broker.dump("kill.alerts"), tick)
     expected = up_to(backtest(rules, files, work / "expected.jsonl", service.config), tick)
     differences = compare_logs(expected, actual, quantile_rules(rules))
-    print(f"{kills} kills; workers hit: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
+    print(f"{kills} kills, of which hit at least one worker: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
     print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
     if not expected:
         raise Failure("the load raised no alerts: nothing was shown")
+    missed = [phase for phase in (IN_TRANSACTION, IN_GAP, IN_RESTORE) if kills >= len(AIMS) and not hits[phase]]
+    if missed:
+        raise Failure(f"no kill hit a worker {' or '.join(missed)}")
     if differences:
         raise Failure("\n".join(differences[:3]))
 
