@@ -3,36 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
-
 namespace tocsin::kafka {
-namespace {
-
-Duration monotonic_now() {
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
-}
-
-}  // namespace
-
-std::optional<int64_t> LogLimiter::admit(std::string_view key, Duration now) {
-  if (key.empty()) return 0;
-  const std::lock_guard lock(mutex_);
-  const auto found = seen_.find(key);
-  if (found == seen_.end()) {
-    if (seen_.size() >= kKeysMax) seen_.clear();
-    seen_.emplace(key, Seen{.last = now});
-    return 0;
-  }
-  Seen& seen = found->second;
-  if (now - seen.last < kRepeatEvery) {
-    ++seen.held_back;
-    return std::nullopt;
-  }
-  const int64_t held_back = seen.held_back;
-  seen = {.last = now};
-  return held_back;
-}
-
 int log_level(int syslog_level, std::string_view facility, std::string_view text) {
   // One set of properties serves consumers and producers, so each is told about those of the other kind.
   if (facility == "CONFWARN" && text.find("will be ignored by") != std::string_view::npos) return spdlog::level::debug;
@@ -56,7 +27,7 @@ std::string limiter_key(std::string_view client, std::string_view facility, std:
 void log_from_librdkafka(const rd_kafka_t* client, int syslog_level, const char* facility, const char* text) {
   static LogLimiter limiter;
   const char* name = client == nullptr ? "" : rd_kafka_name(client);
-  const std::optional<int64_t> held_back = limiter.admit(limiter_key(name, facility, text), monotonic_now());
+  const std::optional<int64_t> held_back = limiter.admit(limiter_key(name, facility, text));
   if (!held_back.has_value()) return;
   const auto level = static_cast<spdlog::level::level_enum>(log_level(syslog_level, facility, text));
   if (*held_back == 0) {

@@ -135,10 +135,24 @@ Status EvaluateWorker::apply_records() {
   for (const log::Record& record : records_.records) {
     const auto task = tasks_.find(record.source);
     if (task == tasks_.end()) continue;
-    if (record.has_value) TOCSIN_RETURN_IF_ERROR(task->second.evaluator->apply(record.value, record.offset));
+    Evaluator& evaluator = *task->second.evaluator;
+    const uint64_t repeated = evaluator.counters().duplicate_frames;
+    if (record.has_value) TOCSIN_RETURN_IF_ERROR(evaluator.apply(record.value, record.offset));
     task->second.consumed = true;
+    if (evaluator.counters().duplicate_frames != repeated) tell_of_repeats(partition_of(record.source), record.offset);
   }
   return {};
+}
+
+void EvaluateWorker::tell_of_repeats(int32_t partition, int64_t offset) {
+  constexpr Duration kInterval{10'000};
+  if (last_told_of_repeats_ && clock_() - *last_told_of_repeats_ < kInterval) return;
+  last_told_of_repeats_ = clock_();
+  spdlog::warn(
+      "evaluate {}: the frame at offset {} of partials partition {} speaks of input that was counted before, and is dropped. Either the offsets of "
+      "the aggregate group were set back, or an input topic was deleted and made anew: then what is written to it counts only beyond the old "
+      "offsets; start over with another `app` name",
+      options_.worker, offset, partition);
 }
 
 Status EvaluateWorker::advance() {

@@ -116,6 +116,8 @@ class EvaluateWorker final : public log::ConsumerListener {
 
   Result<std::optional<int64_t>> restore(const log::Assignment& assignment);
   Status apply_records();
+  // Exactly-once processing makes no repeated frames: somebody has changed offsets or a topic. Said now and then.
+  void tell_of_repeats(int32_t partition, int64_t offset);
   Status advance();
   bool commit_due() const;
   Status commit();
@@ -149,6 +151,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   WallTime last_commit_;
   WallTime last_store_flush_;
   WallTime last_probe_;
+  std::optional<WallTime> last_told_of_repeats_;
   std::optional<WallTime> last_contact_;  // with the brokers
   Evaluator::Memory memory_;  // as last measured
   WallTime last_measured_;

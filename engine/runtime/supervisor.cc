@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/base/log_limiter.h"
 #include "engine/config/topics.h"
 #include "engine/http/server.h"
 #include "engine/runtime/flight_recorder.h"
@@ -206,6 +207,19 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
   return closed;
 }
 
+// RocksDB's "[LEVEL] [file:line] text": what it says again and again, from the same place, is let through now and then.
+void warn_of_state(std::string_view message) {
+  static LogLimiter limiter;
+  const std::string_view text = message.substr(0, message.find_last_not_of(" \n") + 1);
+  const std::optional<int64_t> held_back = limiter.admit(text.substr(0, text.rfind("] ")));
+  if (!held_back) return;
+  if (*held_back == 0) {
+    spdlog::warn("state: {}", text);
+  } else {
+    spdlog::warn("state: {} ({} more like this were held back)", text, *held_back);
+  }
+}
+
 struct StateDirectory {
   std::unique_ptr<state::RocksDbStore> store;
   std::unique_ptr<FlightFile> flight;
@@ -216,7 +230,7 @@ Result<StateDirectory> open_state(const config::Config& config, const MemoryBudg
   state::RocksDbOptions options;
   options.path = directory.string();
   options.memory_bytes = std::max<size_t>(memory.store_bytes, state::RocksDbOptions::kMemoryBytesMin);
-  options.on_warning = [](std::string_view message) { spdlog::warn("state: {}", message); };
+  options.on_warning = warn_of_state;
   auto store = state::RocksDbStore::open(options);
   if (!store.ok()) return store.status();
   auto flight = FlightFile::open((directory / "flight").string());

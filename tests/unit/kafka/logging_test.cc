@@ -21,16 +21,6 @@ TEST(KafkaLog, APropertyOfTheOtherKindOfClientIsNoWarning) {
   EXPECT_EQ(log_level(4, "CONFWARN", "Configuration property x is deprecated"), spdlog::level::warn);
 }
 
-TEST(KafkaLog, TheSameFailedConnectionIsSaidOnceInAWhile) {
-  LogLimiter limiter;
-  EXPECT_EQ(limiter.admit("k", Duration{0}), 0);
-  EXPECT_EQ(limiter.admit("k", Duration{1'000}), std::nullopt);
-  EXPECT_EQ(limiter.admit("k", Duration{29'999}), std::nullopt);
-  EXPECT_EQ(limiter.admit("other", Duration{29'999}), 0);
-  EXPECT_EQ(limiter.admit("k", Duration{30'000}), 2);
-  EXPECT_EQ(limiter.admit("k", Duration{60'000}), 0);
-}
-
 TEST(KafkaLog, OtherLinesAreNeverHeldBack) {
   LogLimiter limiter;
   for (int i = 0; i < 10; ++i) EXPECT_EQ(limiter.admit(limiter_key("c", "ASSIGN", "x"), Duration{0}), 0);
@@ -44,11 +34,6 @@ TEST(KafkaLog, RepetitionsAreToldByClientAndBrokerNotByTheirTimes) {
                      "identical error(s) suppressed)"));
   EXPECT_NE(one, key("[thrd:127.0.0.1:9/2]: 127.0.0.1:9/2: Connect to ipv4#127.0.0.1:9 failed: refused (after 0ms in state CONNECT)"));
   EXPECT_NE(one, limiter_key("c#2", "FAIL", "[thrd:127.0.0.1:9/1]: 127.0.0.1:9/1: Connect to ipv4#127.0.0.1:9 failed"));
-}
-
-TEST(KafkaLog, ManyKeysDoNotGrowWithoutBound) {
-  LogLimiter limiter;
-  for (size_t i = 0; i < 3 * LogLimiter::kKeysMax; ++i) EXPECT_EQ(limiter.admit(std::to_string(i), Duration{0}), 0);
 }
 
 }  // namespace
