@@ -10,7 +10,7 @@ deps=${TOCSIN_DEPS:-$repo/.deps}
 # librdkafka's build splits paths at spaces.
 case $deps in *[[:space:]]*) echo "The path '$deps' has a space in it: set TOCSIN_DEPS to a directory without." >&2; exit 2 ;; esac
 mkdir -p "$deps"
-deps=$(cd "$deps" && pwd)
+deps=$(cd "$deps" && pwd -P)  # the same directory by any name
 prefix=$deps/prefix
 logs=$deps/log
 stamps=$deps/stamp

@@ -358,7 +358,9 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   workers.join();
   monitor.set_store({});
   const Status closed = directory.store->close();
-  return workers.outcome().ok() ? closed : workers.outcome();
+  const Status ended = workers.outcome().ok() ? closed : workers.outcome();
+  if (ended.ok()) spdlog::info("{} has ended in good order", config.instance);
+  return ended;
 }
 
 }  // namespace tocsin
