@@ -45,7 +45,7 @@ std::string_view phase_of(const WorkerView& worker) {
 
 void add_process(const ProcessView& view, Exposition& out) {
   out.gauge("tocsin_build_info", "Always 1; the labels say what runs.").add(1.0, {{"version", view.version}});
-  out.gauge("tocsin_ready", "1 if /readyz answers 200, else 0.").add(ready(view).ok ? 1.0 : 0.0);
+  out.gauge("tocsin_ready", "1 if /readyz answers 200, else 0.").add(ready(view).ok() ? 1.0 : 0.0);
   auto workers = out.gauge("tocsin_workers", "Workers of this process by role and by what they do.");
   for (const Role role : kRoles) {
     for (const char* phase : {"starting", "joining", "restoring", "working"}) {
