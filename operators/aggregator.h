@@ -56,6 +56,8 @@ class Aggregator {
   // All of it, series included.
   size_t memory_bytes() const { return bytes() + series_.memory_bytes(); }
   size_t series_count() const { return series_.size(); }
+  // Labels that rules group by: what can overflow.
+  std::vector<std::string> labels() const { return series_.labels(); }
   OverflowStatus overflow() const { return series_.overflow(); }
   const AggregatorCounters& counters() const { return counters_; }
   // Dropped as too late, by the rule groups that have a rule whose selection the event is in (SPEC 2).

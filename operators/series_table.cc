@@ -223,12 +223,20 @@ void SeriesTable::sweep(EventTime now) {
   keep(true);
 }
 
+const std::string& SeriesTable::label_name(size_t label) const {
+  return plan_->fields.slots()[static_cast<size_t>(tuples_->slots()[label])].name;
+}
+
+std::vector<std::string> SeriesTable::labels() const {
+  std::vector<std::string> names;
+  for (size_t label = 0; label < tuples_->slots().size(); ++label) names.push_back(label_name(label));
+  return names;
+}
+
 OverflowStatus SeriesTable::overflow() const {
   OverflowStatus status;
   status.series = overflowed_series_;
-  for (const size_t label : overflow_order_) {
-    status.labels.push_back(plan_->fields.slots()[static_cast<size_t>(tuples_->slots()[label])].name);
-  }
+  for (const size_t label : overflow_order_) status.labels.push_back(label_name(label));
   return status;
 }
 

@@ -85,6 +85,8 @@ class SeriesTable {
   size_t size() const { return touched_.size(); }
   size_t bytes() const { return tuples_->bytes() + ids_->bytes() + size() * kBytesBySeries + signature_bytes_; }
   size_t memory_bytes() const { return bytes() + cache_.bytes(); }
+  // Labels that rules group by: what can overflow.
+  std::vector<std::string> labels() const;
   OverflowStatus overflow() const;
 
  private:
@@ -104,6 +106,7 @@ class SeriesTable {
   bool room_for_series() const;
   bool exhausted(const Signature& signature) const;
   bool has_overflowed(size_t label) const;
+  const std::string& label_name(size_t label) const;
   void overflow_next();
 
   std::shared_ptr<const Plan> plan_;

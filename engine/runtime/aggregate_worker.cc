@@ -376,6 +376,15 @@ WorkerMetrics AggregateWorker::metrics() {
   metrics.frame_bytes_written = counters_.frame_bytes;
   metrics.series = aggregator_.series_count();
   metrics.accumulator_bytes = aggregator_.bytes();
+  const OverflowStatus overflow = aggregator_.overflow();
+  metrics.overflowed_series = overflow.series;
+  metrics.overflowed_events = events.overflowed;
+  for (const std::string& label : aggregator_.labels()) metrics.overflowing[label] = false;
+  for (const std::string& label : overflow.labels) metrics.overflowing[label] = true;
+  for (const auto& [group, count] : dropped_late_by_rule_group()) metrics.dropped_late_by_rule_group[group] += count;
+  metrics.memory_bytes = memory_bytes();
+  metrics.memory_budget_bytes = memory_budget_bytes();
+  metrics.input_pauses = counters_.pauses;
   metrics.transactions_rolled_back = counters_.rewinds;
   metrics.commit_durations = committer_.durations();
   return metrics;

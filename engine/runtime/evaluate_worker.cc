@@ -432,6 +432,9 @@ WorkerMetrics EvaluateWorker::metrics() {
   metrics.alerts_committed = alerts_committed_;
   metrics.tick_delay = tick_delay_;
   metrics.alert_commit_delay = alert_commit_delay_;
+  metrics.memory_bytes = memory_bytes();
+  metrics.memory_budget_bytes = memory_budget_bytes();
+  metrics.input_pauses = counters_.pauses;
   metrics.transactions_rolled_back = counters_.rewinds;
   metrics.commit_durations = committer_.durations();
   return metrics;

@@ -1,6 +1,7 @@
 #include "engine/runtime/health.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace tocsin {
 namespace {
@@ -24,44 +25,41 @@ std::string hindrance(const WorkerView& worker, WallTime now) {
   return "";
 }
 
-void judge_partitions(const WorkerView& worker, WallTime now, std::string& reasons) {
+void judge_partitions(const WorkerView& worker, WallTime now, std::vector<std::string>& reasons) {
   for (const PartitionMetrics& partition : worker.metrics->partitions) {
     if (!partition.stalled_since || now - *partition.stalled_since < kStall) continue;
-    reasons += fmt::format("worker {}: the watermark of {}-{} has not moved for {} s, with {} messages to read", worker.name,
-                           partition.topic, partition.partition, whole_seconds(now - *partition.stalled_since), partition.lag.value_or(0));
-    if (!partition.held_back_by.empty()) reasons += fmt::format("; {} holds it back", partition.held_back_by);
-    reasons += '\n';
+    std::string& reason = reasons.emplace_back();
+    reason = fmt::format("worker {}: the watermark of {}-{} has not moved for {} s, with {} messages to read", worker.name, partition.topic,
+                         partition.partition, whole_seconds(now - *partition.stalled_since), partition.lag.value_or(0));
+    if (!partition.held_back_by.empty()) reason += fmt::format("; {} holds it back", partition.held_back_by);
   }
-}
-
-Health verdict(std::string reasons) {
-  const bool ok = reasons.empty();
-  return {ok, ok ? "ok\n" : std::move(reasons)};
 }
 
 }  // namespace
 
+std::string Health::text() const { return ok() ? "ok\n" : fmt::format("{}\n", fmt::join(reasons, "\n")); }
+
 Health live(const ProcessView& process) {
-  if (process.phase == ProcessPhase::kFailed) return verdict(fmt::format("ends: {}\n", process.detail));
-  return verdict("");
+  if (process.phase == ProcessPhase::kFailed) return {{fmt::format("ends: {}", process.detail)}};
+  return {};
 }
 
 Health ready(const ProcessView& process) {
   switch (process.phase) {
-    case ProcessPhase::kStarting: return verdict(fmt::format("starts: {}\n", process.detail));
-    case ProcessPhase::kStopping: return verdict("stops: what is open is being committed\n");
-    case ProcessPhase::kFailed: return verdict(fmt::format("ends: {}\n", process.detail));
+    case ProcessPhase::kStarting: return {{fmt::format("starts: {}", process.detail)}};
+    case ProcessPhase::kStopping: return {{"stops: what is open is being committed"}};
+    case ProcessPhase::kFailed: return {{fmt::format("ends: {}", process.detail)}};
     case ProcessPhase::kRunning: break;
   }
-  std::string reasons;
+  Health health;
   for (const WorkerView& worker : process.workers) {
     if (const std::string what = hindrance(worker, process.now); !what.empty()) {
-      reasons += fmt::format("worker {} {}\n", worker.name, what);
+      health.reasons.push_back(fmt::format("worker {} {}", worker.name, what));
     } else {
-      judge_partitions(worker, process.now, reasons);
+      judge_partitions(worker, process.now, health.reasons);
     }
   }
-  return verdict(std::move(reasons));
+  return health;
 }
 
 }  // namespace tocsin

@@ -9,14 +9,18 @@
 // Thread: pure functions.
 
 #include <string>
+#include <vector>
 
 #include "engine/runtime/process_view.h"
 
 namespace tocsin {
 
 struct Health {
-  bool ok = true;
-  std::string text;  // one line for each reason; "ok" if there is none
+  std::vector<std::string> reasons;  // why not, a line each
+
+  bool ok() const { return reasons.empty(); }
+  // A page: the reasons, or "ok".
+  std::string text() const;
 };
 
 // A worker asks the brokers something at least once a second, so this long without an answer means that they are away.

@@ -14,10 +14,10 @@ constexpr std::array kRoles = {Role::kAggregate, Role::kEvaluate};
 std::string label(Role role) { return std::string(to_string(role)); }
 
 // The sum over the workers of the process that have a snapshot.
-uint64_t sum(const ProcessView& process, uint64_t WorkerMetrics::*field) {
+uint64_t sum(const ProcessView& process, uint64_t WorkerMetrics::*field, std::optional<Role> role = std::nullopt) {
   uint64_t sum = 0;
   for (const WorkerView& worker : process.workers) {
-    if (worker.metrics != nullptr) sum += (*worker.metrics).*field;
+    if (worker.metrics != nullptr && (!role || worker.role == *role)) sum += (*worker.metrics).*field;
   }
   return sum;
 }
@@ -28,6 +28,16 @@ Histogram sum(const ProcessView& process, Histogram WorkerMetrics::*field, std::
     if (worker.metrics != nullptr && (!role || worker.role == *role)) sum.add((*worker.metrics).*field);
   }
   return sum;
+}
+
+template <typename Value>
+std::map<std::string, uint64_t> sum_by_name(const ProcessView& process, std::map<std::string, Value> WorkerMetrics::*field) {
+  std::map<std::string, uint64_t> sums;
+  for (const WorkerView& worker : process.workers) {
+    if (worker.metrics == nullptr) continue;
+    for (const auto& [name, value] : (*worker.metrics).*field) sums[name] += value;
+  }
+  return sums;
 }
 
 double seconds_since(WallTime now, EventTime then) { return static_cast<double>(now.ms - then.ms) / 1000; }
@@ -45,7 +55,7 @@ std::string_view phase_of(const WorkerView& worker) {
 
 void add_process(const ProcessView& view, Exposition& out) {
   out.gauge("tocsin_build_info", "Always 1; the labels say what runs.").add(1.0, {{"version", view.version}});
-  out.gauge("tocsin_ready", "1 if /readyz answers 200, else 0.").add(ready(view).ok ? 1.0 : 0.0);
+  out.gauge("tocsin_ready", "1 if /readyz answers 200, else 0.").add(ready(view).ok() ? 1.0 : 0.0);
   auto workers = out.gauge("tocsin_workers", "Workers of this process by role and by what they do.");
   for (const Role role : kRoles) {
     for (const char* phase : {"starting", "joining", "restoring", "working"}) {
@@ -73,14 +83,39 @@ void add_input(const ProcessView& view, Exposition& out) {
   counter("tocsin_dead_letters_total", "Messages and events that could not be used and went to the dead-letter topic.",
           &WorkerMetrics::dead_letters);
   counter("tocsin_late_events_total", "Events before their partition's watermark, counted in windows from then on.", &WorkerMetrics::late);
-  counter("tocsin_dropped_late_events_total", "Events later than time.allowed_lateness, counted in no window.",
+  counter("tocsin_too_late_events_total", "Events later than time.allowed_lateness, each once, whether a rule selects it or not.",
           &WorkerMetrics::dropped_late);
+  auto dropped_late =
+      out.counter("tocsin_dropped_late_events_total",
+                  "Events later than time.allowed_lateness, counted in no window, once for each rule group that selects them.");
+  for (const auto& [group, count] : sum_by_name(view, &WorkerMetrics::dropped_late_by_rule_group)) {
+    dropped_late.add(count, {{"rule_group", group}});
+  }
   counter("tocsin_lost_messages_total", "Offsets of input topics that retention removed before they were read.",
           &WorkerMetrics::lost_offsets);
   counter("tocsin_frames_written_total", "Records written to the partials topic.", &WorkerMetrics::frames_written);
   counter("tocsin_frames_written_bytes_total", "Bytes of the values of these records.", &WorkerMetrics::frame_bytes_written);
   out.gauge("tocsin_series", "Series in the tables of stage 1.").add(sum(view, &WorkerMetrics::series));
   out.gauge("tocsin_accumulator_bytes", "Bytes held by what was not flushed yet.").add(sum(view, &WorkerMetrics::accumulator_bytes));
+}
+
+void add_overflow(const ProcessView& view, Exposition& out) {
+  out.gauge("tocsin_overflowed_series", "Series with __overflow__ for some label.").add(sum(view, &WorkerMetrics::overflowed_series));
+  out.counter("tocsin_overflowed_events_total", "Events counted in groups with __overflow__, by weight.")
+      .add(sum(view, &WorkerMetrics::overflowed_events));
+  auto workers = out.gauge("tocsin_overflowing_workers", "Workers that count new values of the label as __overflow__.");
+  for (const auto& [label, count] : sum_by_name(view, &WorkerMetrics::overflowing)) workers.add(count, {{"label", label}});
+}
+
+void add_memory(const ProcessView& view, Exposition& out) {
+  auto held = out.gauge("tocsin_worker_memory_bytes", "Held by the workers, by their own account.");
+  auto budget = out.gauge("tocsin_worker_memory_budget_bytes", "What the workers may hold.");
+  auto pauses = out.counter("tocsin_input_pauses_total", "Times that input was paused because memory was used up.");
+  for (const Role role : kRoles) {
+    held.add(sum(view, &WorkerMetrics::memory_bytes, role), {{"role", label(role)}});
+    budget.add(sum(view, &WorkerMetrics::memory_budget_bytes, role), {{"role", label(role)}});
+    pauses.add(sum(view, &WorkerMetrics::input_pauses, role), {{"role", label(role)}});
+  }
 }
 
 void add_evaluation(const ProcessView& view, Exposition& out) {
@@ -184,6 +219,8 @@ std::string render_metrics(const ProcessView& process) {
   Exposition out;
   add_process(process, out);
   add_input(process, out);
+  add_overflow(process, out);
+  add_memory(process, out);
   add_evaluation(process, out);
   add_alerts(process, out);
   add_partitions(process, out);

@@ -8,7 +8,7 @@
 namespace tocsin {
 namespace {
 
-http::Response respond(const Health& health) { return {health.ok ? 200 : 503, health.text}; }
+http::Response respond(const Health& health) { return {health.ok() ? 200 : 503, health.text()}; }
 
 }  // namespace
 
@@ -42,19 +42,25 @@ std::vector<const WorkerStatus*> Monitor::statuses() const {
   return statuses;
 }
 
-ProcessView Monitor::view() const {
+ProcessView Monitor::outline() const {
   ProcessView view;
   view.now = clock_();
   view.version = TOCSIN_VERSION;
   view.rules = rules_;
-  view.process = read_process_metrics();
-  // The store is asked under the lock, so that it is not closed meanwhile.
   const std::lock_guard lock(mutex_);
   view.phase = phase_;
   view.detail = detail_;
   for (const Worker& worker : workers_) {
     view.workers.push_back({worker.name, worker.role, worker.recorder.phase(), worker.status.metrics.latest()});
   }
+  return view;
+}
+
+ProcessView Monitor::view() const {
+  ProcessView view = outline();
+  view.process = read_process_metrics();
+  // The store is asked under the lock, so that it is not closed meanwhile.
+  const std::lock_guard lock(mutex_);
   if (store_) view.store = store_();
   return view;
 }
@@ -69,8 +75,8 @@ std::vector<http::Route> Monitor::routes() const {
        [this](const http::Request&) {
          return http::Response{200, render_metrics(view()), kMetricsContentType};
        }},
-      {"/healthz", [this](const http::Request&) { return respond(live(view())); }},
-      {"/readyz", [this](const http::Request&) { return respond(ready(view())); }},
+      {"/healthz", [this](const http::Request&) { return respond(live(outline())); }},
+      {"/readyz", [this](const http::Request&) { return respond(readiness()); }},
   };
 }
 

@@ -48,6 +48,8 @@ class Monitor {
   // The pages above; they refer to this.
   std::vector<http::Route> routes() const;
   ProcessView view() const;
+  // What /readyz answers.
+  Health readiness() const { return ready(outline()); }
 
  private:
   struct Worker {
@@ -59,6 +61,8 @@ class Monitor {
   };
 
   void enter(ProcessPhase phase, std::string detail);
+  // The view without the store's and the process' figures, which take a moment to find out.
+  ProcessView outline() const;
 
   const std::vector<std::string> rules_;
   const Clock clock_;

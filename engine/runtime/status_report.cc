@@ -65,6 +65,7 @@ std::string status_to_json(const ProcessStatus& status, const std::string& insta
                                  {"groups", status.groups},
                                  {"alerts", status.alerts},
                                  {"memoryBytes", status.memory_bytes}};
+  if (!status.not_ready.empty()) json["notReady"] = status.not_ready;
   if (status.over_budget) json["overMemoryBudget"] = true;
   for (const auto& [group, count] : status.details.dropped_late_by_rule_group) {
     if (count > 0) json["droppedLateByRuleGroup"][group] = count;
@@ -74,7 +75,8 @@ std::string status_to_json(const ProcessStatus& status, const std::string& insta
         {"labels", status.details.overflowed_labels}, {"series", status.overflowed_series}, {"events", status.overflowed_events}};
   }
   if (status.evaluated_ms != WorkerStatus::kUnknown) json["evaluatedAt"] = format_rfc3339(status.evaluated_ms);
-  return json.dump();
+  // Reasons quote what others said, in whatever encoding.
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace tocsin

@@ -75,8 +75,9 @@ struct ProcessStatus {
   uint64_t overflowed_series = 0;
   uint64_t overflowed_events = 0;
   uint64_t memory_bytes = 0;
-  bool over_budget = false;  // some worker holds more than its share
-  WorkerDetails details;     // rule groups added up, labels each once
+  bool over_budget = false;            // some worker holds more than its share
+  WorkerDetails details;               // rule groups added up, labels each once
+  std::vector<std::string> not_ready;  // why /readyz answers 503, if it does; of the process as a whole, so not set by sum_up()
 };
 
 ProcessStatus sum_up(const std::vector<const WorkerStatus*>& workers, const ProcessStatus& before, WallTime now);

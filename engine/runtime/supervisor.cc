@@ -245,10 +245,11 @@ std::vector<std::string> rule_names(const Plan& plan) {
 }
 
 // Reports each second until `stop`.
-void report(const config::Config& config, Cluster& cluster, const std::vector<const WorkerStatus*>& workers, const std::stop_token& stop) {
+void report(const config::Config& config, Cluster& cluster, const Monitor& monitor, const std::stop_token& stop) {
   ProcessStatus before;
   for (int second = 0; !stop.stop_requested(); ++second) {
-    const ProcessStatus now = sum_up(workers, before, system_now());
+    ProcessStatus now = sum_up(monitor.statuses(), before, system_now());
+    now.not_ready = monitor.readiness().reasons;
     cluster.signal(status_to_json(now, config.instance));
     if (second % 10 == 0 && second > 0) {
       spdlog::info("{:.0f} events/s, lag {} messages, {} groups, {} alert events, evaluated up to {}", now.events_per_second, now.lag,
@@ -354,7 +355,7 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   monitor.running();
   spdlog::info("{} runs: {} aggregate and {} evaluate workers, {} rules", config.instance, counts.aggregate, counts.evaluate,
                environment.plan->rules.size());
-  report(config, cluster, monitor.statuses(), stopped);
+  report(config, cluster, monitor, stopped);
   workers.join();
   monitor.set_store({});
   const Status closed = directory.store->close();

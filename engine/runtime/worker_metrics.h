@@ -65,6 +65,10 @@ struct WorkerMetrics {
   uint64_t frame_bytes_written = 0;
   uint64_t series = 0;
   uint64_t accumulator_bytes = 0;
+  uint64_t overflowed_series = 0;
+  uint64_t overflowed_events = 0;
+  std::map<std::string, bool> overflowing;                     // labels that rules group by: whether they overflow now
+  std::map<std::string, uint64_t> dropped_late_by_rule_group;  // an event once for each group that selects it
 
   // Stage 2.
   uint64_t frames_applied = 0;
@@ -81,6 +85,9 @@ struct WorkerMetrics {
   Histogram alert_commit_delay{Histogram::kDelayBoundsMs};
 
   // Both.
+  uint64_t memory_bytes = 0;  // by the worker's own account
+  uint64_t memory_budget_bytes = 0;
+  uint64_t input_pauses = 0;
   uint64_t transactions_rolled_back = 0;
   Histogram commit_durations{Histogram::kCommitBoundsMs};
 };

@@ -154,7 +154,7 @@ class Service:
     ONE = {"one": None}
     TWO_OF_EACH_ROLE = {"aggregate-1": "aggregate", "aggregate-2": "aggregate", "evaluate-1": "evaluate", "evaluate-2": "evaluate"}
 
-    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None, workers=2):
+    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None, workers=2, max_series=None):
         self.broker, self.directory, self.app = broker, Path(directory), app
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config = self.directory / "tocsin.yaml"
@@ -164,7 +164,7 @@ class Service:
         self.config.write_text(
             f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
             f"input: {{topics: [{app}-in], start: earliest}}\ntopics: {{partitions: {partitions}}}\n"
-            f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: {workers}}}\n{time_section}\n{extra}\n")
+            f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: {workers}{f', max_series: {max_series}' if max_series else ''}}}\n{time_section}\n{extra}\n")
 
     def create_topics(self):
         self.tocsin("topics", "--config", str(self.config), "--create")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""/metrics, /healthz and /readyz of the `tocsin` binary: without brokers, at work on a real one, after that one has died, and with the
-port in use."""
+"""/metrics, /healthz and /readyz of the `tocsin` binary: without brokers, at work on a real one, with labels that overflow, after the broker
+has died, and with the port in use."""
 
 import http.client
 import json
@@ -22,6 +22,20 @@ RULES = """groups:
       - alert: Errors
         expr: errors[10s] >= 3
         by: [domain]
+"""
+TWO_GROUPS = """groups:
+  - name: pods
+    rules:
+      - alert: Pods
+        expr: count{pod=~"p.+"}[10s] > 1000000
+        by: [pod]
+      - alert: PodErrors
+        expr: errors{pod=~"p.+"}[10s] > 1000000
+        by: [pod]
+  - name: chat
+    rules:
+      - alert: Chat
+        expr: count{domain="chat"}[10s] > 1000000
 """
 LISTEN = 'http: {listen: "127.0.0.1:0"}'
 
@@ -114,14 +128,68 @@ def other_pages(pages):
     expect("HEAD /metrics", (status, body, int(headers["Content-Length"]) > 1000), (200, "", True))
 
 
-def feed(broker, work, events):
+def feed(broker, work, topic, events):
     path = work / "events.jsonl"
     path.write_text("\n".join(events) + "\n")
-    broker.feed("metrics-in", 0, path)
+    broker.feed(topic, 0, path)
+
+
+def overflowing(work, broker):
+    rules = work / "two-groups.yaml"
+    rules.write_text(TWO_GROUPS)
+    service = Service(broker, work / "overflow", "overflow", rules, "time: {allowed_lateness: 10s}", partitions=1, extra=LISTEN, workers=1,
+                      max_series=100)
+    broker.create_topic("overflow-in", 1)
+    service.create_topics()
+    service.start()
+    pages = Pages(service.processes[0])
+    wait_until("ready", lambda: pages.ready()[0], 60)
+    before = pages.metrics()
+    for name, labels in (("tocsin_overflowing_workers", {"label": "pod"}), ("tocsin_dropped_late_events_total", {"rule_group": "chat"})):
+        expect(f"{name} before there are any events", value(before, name, **labels), 0)
+    now = int(time.time() * 1000)
+    pods = [{"ts": now + n, "domain": "shop", "pod": f"p{n}"} for n in range(250)]
+    late = [{"domain": "chat", "pod": "p1"}, {"domain": "chat"}, {"domain": "shop"}]  # of two rule groups, of one, of none
+    feed(broker, work, "overflow-in", [json.dumps(e) for e in pods + [{"ts": now - 60_000} | e for e in late]])
+    after = wait_until("everything is counted", lambda: overflowed(pages), 30)
+    counted = [("tocsin_events_total", {}, 253), ("tocsin_too_late_events_total", {}, 3),
+               ("tocsin_dropped_late_events_total", {"rule_group": "pods"}, 1),
+               ("tocsin_dropped_late_events_total", {"rule_group": "chat"}, 2), ("tocsin_overflowed_events_total", {}, 150),
+               ("tocsin_overflowing_workers", {"label": "pod"}, 1), ("tocsin_input_pauses_total", {"role": "aggregate"}, 0),
+               ("tocsin_input_pauses_total", {"role": "evaluate"}, 0)]
+    for name, labels, wanted in counted:
+        expect(f"{name} {labels}", value(after, name, **labels), wanted)
+    if not 1 <= value(after, "tocsin_overflowed_series") < value(after, "tocsin_series"):
+        raise Failure(f"{value(after, 'tocsin_overflowed_series')} of {value(after, 'tocsin_series')} series overflowed")
+    for role in ("aggregate", "evaluate"):
+        held, budget = (value(after, f"tocsin_worker_memory_{what}", role=role) for what in ("bytes", "budget_bytes"))
+        if not 0 < held < budget or not 1e7 < budget < 2**31:
+            raise Failure(f"{role}: {held} bytes of {budget} are not to be believed")
+    check_table(after)
+    signals_say_so(broker, service)
+    service.stop()
+
+
+def overflowed(pages):
+    families = pages.metrics()
+    done = value(families, "tocsin_overflowed_events_total") and value(families, "tocsin_events_total") == 253
+    return families if done and value(families, "tocsin_worker_memory_bytes", role="evaluate") else None
+
+
+def signals_say_so(broker, service):
+    """The statuses: the first is from before the workers were at work, the last from when they had counted."""
+    last = wait_until("a status with the overflow", lambda: [s for s in service.last_statuses() if "overflow" in s], 20)[0]
+    expect("labels in the status", last["overflow"]["labels"], ["pod"])
+    expect("dropped late in the status", last["droppedLateByRuleGroup"], {"pods": 1, "chat": 2})
+    expect("notReady when ready", last.get("notReady"), None)
+    first = broker.dump("overflow.signals")[0]
+    if not any(reason.startswith("worker one-") for reason in first.get("notReady", [])):
+        raise Failure(f"the first status does not say why the process is not ready: {first}")
 
 
 def at_work(work, rules):
     with Broker() as broker:
+        overflowing(work, broker)
         service = Service(broker, work / "service", "metrics", rules, extra=LISTEN)
         broker.create_topic("metrics-in", 2)
         service.create_topics()
@@ -133,7 +201,7 @@ def at_work(work, rules):
         expect("alert events before there are any", value(before, "tocsin_alert_events_total", rule="Errors", state="firing"), 0)
         now = int(time.time() * 1000)
         events = [json.dumps({"ts": now + n, "domain": "chat", "error_code": "503"}) for n in range(5)]
-        feed(broker, work, events + ['{"domain": "chat"}'])
+        feed(broker, work, "metrics-in", events + ['{"domain": "chat"}'])
         after = wait_until("an alert is counted", lambda: fired(pages), 30)
         counted = {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18, "tocsin_events_total": 5,
                    "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1, "tocsin_ready": 1,

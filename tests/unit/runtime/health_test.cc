@@ -13,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr WallTime kNow{kBaseMs};
 
@@ -31,12 +32,12 @@ ProcessView process_of(std::vector<WorkerView> workers) {
 
 std::string reason(const ProcessView& process) {
   const Health health = ready(process);
-  return health.ok ? "" : health.text;
+  return health.ok() ? "" : health.text();
 }
 
 TEST(Ready, IfEveryWorkerWorks) {
-  EXPECT_TRUE(ready(process_of({working("a"), working("b")})).ok);
-  EXPECT_EQ(ready(process_of({working("a")})).text, "ok\n");
+  EXPECT_TRUE(ready(process_of({working("a"), working("b")})).ok());
+  EXPECT_EQ(ready(process_of({working("a")})).text(), "ok\n");
 }
 
 TEST(Ready, NotBeforeThereAreWorkersNorWhileStopping) {
@@ -44,15 +45,15 @@ TEST(Ready, NotBeforeThereAreWorkersNorWhileStopping) {
   process.phase = ProcessPhase::kStarting;
   process.detail = "waits for the brokers";
   EXPECT_EQ(reason(process), "starts: waits for the brokers\n");
-  EXPECT_TRUE(live(process).ok);
+  EXPECT_TRUE(live(process).ok());
   process.phase = ProcessPhase::kStopping;
   EXPECT_THAT(reason(process), HasSubstr("stops"));
-  EXPECT_TRUE(live(process).ok);
+  EXPECT_TRUE(live(process).ok());
   process.phase = ProcessPhase::kFailed;
   process.detail = "disk full";
   EXPECT_EQ(reason(process), "ends: disk full\n");
-  EXPECT_EQ(live(process).text, "ends: disk full\n");
-  EXPECT_FALSE(live(process).ok);
+  EXPECT_EQ(live(process).text(), "ends: disk full\n");
+  EXPECT_FALSE(live(process).ok());
 }
 
 TEST(Ready, NotWhileAWorkerStartsJoinsOrRestores) {
@@ -169,6 +170,41 @@ TEST(Monitor, ServesThePagesThatItsFrontPageNames) {
     return metrics;
   });
   EXPECT_EQ(monitor.routes().back().answer({}).status, 200);
+}
+
+TEST(Monitor, AStalledWatermarkIsInTheStatusWithThePartitionThatHoldsItBack) {
+  WallTime now = kNow;
+  Monitor monitor({"Busy"}, [&now] { return now; });
+  WorkerStatus& worker = monitor.add_worker("w", Role::kEvaluate, {});
+  monitor.running();
+  const auto status = [&](std::optional<WallTime> stalled_since) {
+    worker.metrics.refresh(now, [&] {
+      WorkerMetrics metrics;
+      metrics.phase = WorkerMetrics::Phase::kWorking;
+      PartitionMetrics& partition = metrics.partitions.emplace_back();
+      partition.topic = "partials";
+      partition.partition = 3;
+      partition.lag = 17;
+      partition.stalled_since = stalled_since;
+      partition.held_back_by = "in-5";
+      return metrics;
+    });
+    ProcessStatus sum = sum_up(monitor.statuses(), {}, now);
+    sum.not_ready = monitor.readiness().reasons;
+    return status_to_json(sum, "one");
+  };
+  EXPECT_THAT(status(kNow), Not(HasSubstr("notReady")));
+  now = kNow + Duration{30'000};
+  EXPECT_THAT(status(kNow), HasSubstr(R"("notReady":["worker w: the watermark of partials-3 has not moved for 30 s, with 17 messages )"
+                                      R"(to read; in-5 holds it back"])"));
+  now = now + Duration{1'000};
+  EXPECT_THAT(status(now), Not(HasSubstr("notReady")));
+}
+
+TEST(Monitor, TheStatusIsJsonWhateverBytesAReasonQuotes) {
+  ProcessStatus status;
+  status.not_ready = {"ends: \xff", "second"};
+  EXPECT_THAT(status_to_json(status, "one"), HasSubstr("\"notReady\":[\"ends: \uFFFD\",\"second\"]"));
 }
 
 }  // namespace

@@ -153,6 +153,7 @@ TEST(Memory, WhileATransactionTakesLongAFullAggregatorPausesItsInputInsteadOfGro
   const uint64_t read = worker.counters().messages;
   EXPECT_LT(read, 200U);
   EXPECT_EQ(worker.counters().pauses, 1U);
+  EXPECT_EQ(worker.metrics().input_pauses, 1U);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(worker.step({0}).ok());
   EXPECT_EQ(worker.counters().messages, read);
   for (int i = 0; i < 1'000; ++i) {
@@ -195,6 +196,7 @@ TEST(Memory, BeyondItsMemoryTheEvaluatorPausesItsInputUntilTheTransactionInFligh
   ASSERT_TRUE(executor.holds());
   const uint64_t frames = worker.evaluator_counters().frames;
   EXPECT_EQ(worker.counters().pauses, 1U);
+  EXPECT_EQ(worker.metrics().input_pauses, 1U);
   EXPECT_LT(frames, 150U);
   EXPECT_LT(worker.memory_bytes(), 120'000U);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(worker.step({0}).ok());

@@ -27,6 +27,23 @@ groups:
     for: 1h
 )";
 
+// An event may be selected by rules of no group, of one, or of both; the labels pod and region may overflow.
+constexpr const char* kTwoGroups = R"(
+groups:
+- name: chat
+  rules:
+  - alert: Chat
+    expr: count{domain="chat"}[5s] > 1000000
+- name: pods
+  rules:
+  - alert: Pods
+    expr: count{pod=~"p.+"}[5s] > 1000000
+    by: [pod, region]
+  - alert: PodErrors
+    expr: errors{pod=~"p.+"}[5s] > 1000000
+    by: [pod]
+)";
+
 EngineOptions with_wall_clock() {
   EngineOptions options;
   options.max_future_skew = Duration{60'000};
@@ -61,7 +78,7 @@ TEST(Histogram, CountsADurationAtItsBoundBelowIt) {
 }
 
 TEST(Metrics, AreThoseOfTheTableInTheDocs) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kTwoGroups), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.run(30);
   const FamilyShapes exported = exported_shapes(render_metrics(view_of(engine)));
@@ -125,6 +142,57 @@ TEST(Metrics, CountWhatHappened) {
   EXPECT_EQ(value_of(text, "tocsin_alert_events_total{rule=\"Busy\",state=\"resolved\"}"), 1);
   EXPECT_EQ(value_of(text, "tocsin_alerts{rule=\"Busy\",state=\"firing\"}"), 0);
   EXPECT_EQ(value_of(text, "tocsin_alerts{rule=\"Waiting\",state=\"pending\"}"), 0);
+}
+
+TEST(Metrics, ADroppedLateEventCountsOnceForEachRuleGroupThatSelectsIt) {
+  Engine engine(plan_of(kTwoGroups));
+  engine.feed(0, event_at(3'700'000));
+  engine.feed(0, event_at(0, R"(,"pod":"p1","success":false)"));
+  engine.feed(0, event_at(0));
+  engine.feed(0, fmt::format(R"({{"ts":{},"domain":"shop"}})", kBaseMs));
+  engine.run(3);
+  const std::string text = render_metrics(view_of(engine));
+  EXPECT_EQ(value_of(text, "tocsin_dropped_late_events_total{rule_group=\"chat\"}"), 2);
+  EXPECT_EQ(value_of(text, "tocsin_dropped_late_events_total{rule_group=\"pods\"}"), 1);
+  EXPECT_EQ(value_of(text, "tocsin_too_late_events_total"), 3);
+}
+
+TEST(Metrics, TellWhatOverflowsAndByWhichLabel) {
+  Engine engine(plan_of(kTwoGroups), {.series = {.max_series = 100}});
+  const auto feed = [&](int from, int to) {
+    for (int i = from; i < to; ++i) engine.feed(0, event_at(i, fmt::format(R"(,"pod":"p{}","region":"eu")", i)));
+    engine.run(3);
+    return render_metrics(view_of(engine));
+  };
+  std::string text = feed(0, 100);
+  EXPECT_EQ(value_of(text, "tocsin_overflowing_workers{label=\"pod\"}"), 0);
+  EXPECT_EQ(value_of(text, "tocsin_overflowed_series"), 0);
+  EXPECT_EQ(value_of(text, "tocsin_overflowed_events_total"), 0);
+  text = feed(100, 150);
+  EXPECT_EQ(value_of(text, "tocsin_overflowing_workers{label=\"pod\"}"), 1);
+  EXPECT_EQ(value_of(text, "tocsin_overflowing_workers{label=\"region\"}"), 0);
+  EXPECT_EQ(value_of(text, "tocsin_overflowing_workers{label=\"domain\"}"), -1) << "no rule groups by it";
+  EXPECT_EQ(value_of(text, "tocsin_overflowed_series"), 1);
+  EXPECT_EQ(value_of(text, "tocsin_overflowed_events_total"), 50);
+  EXPECT_EQ(value_of(text, "tocsin_series"), 101);
+}
+
+TEST(Metrics, MemoryIsByRoleAndAddedUpOverTheWorkers) {
+  Engine engine(plan_of(kTwoGroups));
+  engine.feed(0, event_at(0, R"(,"pod":"p1")"));
+  engine.run(3);
+  ProcessView view = view_of(engine);
+  view.workers.push_back(view.workers.front());
+  const std::string text = render_metrics(view);
+  const auto twice = [](size_t bytes) { return static_cast<double>(2 * bytes); };
+  EXPECT_GT(engine.aggregate->memory_bytes(), 0U);
+  EXPECT_EQ(value_of(text, "tocsin_worker_memory_bytes{role=\"aggregate\"}"), twice(engine.aggregate->memory_bytes()));
+  EXPECT_EQ(value_of(text, "tocsin_worker_memory_budget_bytes{role=\"aggregate\"}"), twice(engine.aggregate->memory_budget_bytes()));
+  EXPECT_EQ(value_of(text, "tocsin_worker_memory_bytes{role=\"evaluate\"}"), static_cast<double>(engine.evaluate->memory_bytes()));
+  EXPECT_EQ(value_of(text, "tocsin_worker_memory_budget_bytes{role=\"evaluate\"}"),
+            static_cast<double>(engine.evaluate->memory_budget_bytes()));
+  EXPECT_EQ(value_of(text, "tocsin_input_pauses_total{role=\"aggregate\"}"), 0);
+  EXPECT_EQ(value_of(text, "tocsin_input_pauses_total{role=\"evaluate\"}"), 0);
 }
 
 TEST(Metrics, DelaysAreMeasuredAgainstTheWallClock) {
