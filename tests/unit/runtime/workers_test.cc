@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/runtime/alert_records.h"
 #include "tests/unit/runtime/engine_fixture.h"
 
 namespace tocsin {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::SizeIs;
 
 constexpr const char* kRules = R"(
@@ -53,6 +55,16 @@ TEST(Workers, AnErrorBurstFiresAndResolves) {
   EXPECT_EQ(alerts[1].id(), alerts[0].id());
   EXPECT_EQ(alerts[1].evidence().errors(), 3U);
   EXPECT_EQ(alerts[1].evidence().count(), 7U);
+}
+
+TEST(Workers, EvidenceOfNothingIsWrittenAsZero) {
+  Engine engine(plan_of("groups: [{name: g, rules: [{alert: Quiet, expr: 'count{domain=\"none\"}[1s] < 1'}]}]"));
+  for (const int64_t ms : {100, 5'000}) engine.feed(0, success(ms));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(1));
+  EXPECT_THAT(alert_to_json(alerts[0]), HasSubstr(R"("value":0,)"));
+  EXPECT_THAT(alert_to_json(alerts[0]), HasSubstr(R"("evidence":{"count":"0","errors":"0",)"));
 }
 
 TEST(Workers, AlertRecordsCarryTheirKeyAndCloudEventsHeaders) {
