@@ -184,6 +184,9 @@ void Evaluator::resolve_orphans(EventTime tick) {
       alert.set_sequence(row.sequence());
       alert.set_state("resolved");
       alert.set_reason(orphan.reason);
+      // They were those of the tick at which the episode began; at this one nothing is evaluated.
+      alert.clear_value();
+      alert.clear_evidence();
       alert.set_ends_at(format_rfc3339(tick.ms));
       alert.set_evaluated_at(format_rfc3339(tick.ms));
       alerts_.push_back(std::move(alert));

@@ -97,6 +97,13 @@ class Engine {
     if (lose_store) store = std::make_unique<state::MemoryStore>();
   }
 
+  // Once more under other rules, as after a stop.
+  void restart(std::shared_ptr<const Plan> plan) {
+    crash();
+    plan_ = std::move(plan);
+    start();
+  }
+
   void feed(int32_t partition, std::string message) {
     const auto offset = log.append({.topic = "in", .partition = partition, .key = "", .value = std::move(message), .headers = {}});
     TOCSIN_CHECK(offset.ok(), offset.status().message());
