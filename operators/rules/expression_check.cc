@@ -4,6 +4,8 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "operators/rules/constant.h"
 #include "operators/rules/printer.h"
@@ -139,8 +141,18 @@ bool passes(const Matcher& matcher, const std::string& text) {
   return true;
 }
 
+std::string label_name_error(std::string_view label) {
+  constexpr std::array<std::string_view, 6> kOtherFields = {"timestamp_ms", "success", "latency_ms", "labels", "weight", "value"};
+  if (std::find(kOtherFields.begin(), kOtherFields.end(), label) == kOtherFields.end()) return "";
+  std::string text = fmt::format("'{}' is a field that is no text, so it can be neither matched nor grouped by", label);
+  if (label == "success") text += "; ask for it in a predicate, as in share(not success)[5m]";
+  if (label == "latency_ms") text += "; ask for it in a predicate, as in share(latency > 300ms)[5m]";
+  return text;
+}
+
 void check_matchers(const std::vector<Matcher>& matchers, Position position, Report& report) {
   for (const Matcher& matcher : matchers) {
+    if (std::string error = label_name_error(matcher.label); !error.empty()) report.error(position, std::move(error));
     if (!is_pattern(matcher)) continue;
     const std::string error = pattern_error(matcher.value);
     if (!error.empty()) report.error(position, fmt::format("{}: no regular expression (RE2): {}", to_string(matcher), error));

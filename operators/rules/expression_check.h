@@ -3,6 +3,7 @@
 // What is wrong with an expression that parses: types, windows, regular expressions, comparisons that can never or must always hold.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operators/rules/report.h"
@@ -19,6 +20,9 @@ void check_expression(const Expr& expr, Role role, const LoadOptions& options, R
 // Reports matchers whose regular expression RE2 does not take; `position` is where the messages point.
 void check_matchers(const std::vector<Matcher>& matchers, Position position, Report& report);
 void check_predicate(const Predicate& predicate, Position position, Report& report);
+
+// Why matchers and `by` cannot name `label`, or "": a field that is neither text nor enum, which no label of that name may hide.
+std::string label_name_error(std::string_view label);
 
 // Why `pattern` is no regular expression, or "".
 std::string pattern_error(const std::string& pattern);

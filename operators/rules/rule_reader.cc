@@ -210,6 +210,8 @@ std::vector<std::string> read_by(const Node* node, Report& report) {
       report.error(position, "a label's name is not empty");
     } else if (std::find(kUniquePerEvent.begin(), kUniquePerEvent.end(), *name) != kUniquePerEvent.end()) {
       report.error(position, fmt::format("grouping by '{}' would make a group of every event", *name));
+    } else if (std::string error = label_name_error(*name); !error.empty()) {
+      report.error(position, std::move(error));
     } else if (!seen.insert(item.text).second) {
       report.error(position, fmt::format("'{}' stands twice in 'by'", *name));
     } else {

@@ -119,6 +119,15 @@ TEST(Loader, AllMistakesOfAFileAreFoundInOneGoInItsOrder) {
                   "r.yaml:9:26: grouping by 'trace_id' would make a group of every event"));
 }
 
+TEST(Loader, AFieldThatIsNoTextIsNoLabel) {
+  EXPECT_THAT(errors({"alert: A", "expr: 'count{success=\"false\"}[5m] > 5'"}),
+              ElementsAre(HasSubstr("'success' is a field that is no text")));
+  EXPECT_THAT(errors({"alert: A", "expr: 'share({weight=\"1\"})[5m] > 5%'"}),
+              ElementsAre(HasSubstr("'weight' is a field that is no text")));
+  EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 5", "by: [level, latency_ms]"}),
+              ElementsAre(HasSubstr("r.yaml:6:17: 'latency_ms' is a field that is no text")));
+}
+
 TEST(Loader, ExpressionErrorsPointIntoTheFile) {
   EXPECT_THAT(errors({"alert: A", "expr: error_rat[5m] > 2%"}),
               ElementsAre("r.yaml:5:11: unknown aggregate 'error_rat'; did you mean 'error_rate'?"));
