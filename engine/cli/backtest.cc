@@ -7,8 +7,10 @@
 #include <CLI/App.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -177,13 +179,20 @@ void print_detection(const Plan& plan, const Known& known, const std::vector<v1:
   }
 }
 
+// Told before the work, not after it. Appending nothing leaves a log of an earlier run as it is.
+Status check_writable(const std::string& path) {
+  if (path.empty() || std::ofstream(path, std::ios::binary | std::ios::app)) return {};
+  return invalid_argument(fmt::format("--alerts {}: the file cannot be written: {}", path, std::strerror(errno)));
+}
+
 Status run_backtest(const Arguments& arguments) {
-  const Result<config::TimeConfig> time = config::load_time_config(arguments.config, arguments.set);
-  if (!time.ok()) return time.status();
+  const Result<config::ReplayConfig> config = config::load_replay_config(arguments.config, arguments.set);
+  if (!config.ok()) return config.status();
+  const config::TimeConfig* const time = &config->time;
   const Result<std::optional<EventTime>> until = parse_until(arguments.until);
   if (!until.ok()) return until.status();
-  rules::LoadOptions load;
-  load.resolution = time->resolution;
+  TOCSIN_RETURN_IF_ERROR(check_writable(arguments.alerts));
+  const rules::LoadOptions load{time->resolution, config->max_window, config->severities};
   std::vector<std::string> findings;
   const Result<std::shared_ptr<const Plan>> plan = load_plan(arguments.rules, *time, load, findings);
   for (const std::string& finding : findings) fmt::print(stderr, "{}\n", finding);
@@ -222,7 +231,8 @@ void add_backtest(CLI::App& app, int& exit_code) {
                    "Files of events, each one input partition: .jsonl or .pb, also .gz or .zst; - is the standard input")
       ->required()
       ->expected(1, -1);
-  command->add_option("--config", arguments->config, "Configuration file; only its section `time` matters here");
+  command->add_option("--config", arguments->config,
+                      "Configuration file; only `time` matters here, and what rules may use: alerts.severities, state.max_window");
   command->add_option("--set", arguments->set, kSetHelp)->expected(1)->take_all();
   command->add_option("--until", arguments->until,
                       "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended");

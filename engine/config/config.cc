@@ -240,9 +240,9 @@ Result<Config> load_path(const std::optional<std::string>& path, const std::vect
   return load(*text, *path, overrides, &process_environment, scope);
 }
 
-Result<TimeConfig> time_of(Result<Config> config) {
+Result<ReplayConfig> replay_of(const Result<Config>& config) {
   if (!config.ok()) return config.status();
-  return config->time;
+  return ReplayConfig{config->time, config->state.max_window, config->alerts.severities};
 }
 
 }  // namespace
@@ -260,13 +260,13 @@ CheckedConfig check_config(std::string_view text, const std::string& file, const
   return check(text, file, {}, environment, Scope::kAll);
 }
 
-Result<TimeConfig> load_time_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides) {
-  return time_of(load_path(path, overrides, Scope::kTime));
+Result<ReplayConfig> load_replay_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides) {
+  return replay_of(load_path(path, overrides, Scope::kTime));
 }
 
-Result<TimeConfig> parse_time_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
-                                     const Environment& environment) {
-  return time_of(load(text, file, overrides, environment, Scope::kTime));
+Result<ReplayConfig> parse_replay_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
+                                         const Environment& environment) {
+  return replay_of(load(text, file, overrides, environment, Scope::kTime));
 }
 
 }  // namespace tocsin::config

@@ -122,10 +122,17 @@ struct CheckedConfig {
 
 CheckedConfig check_config(std::string_view text, const std::string& file, const Environment& environment);
 
-// For work on files, where only `time` matters: keys and values of the other sections must be well-formed, but they may need
-// variables that are not set here and name what this machine does not have.
-Result<TimeConfig> load_time_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides);
-Result<TimeConfig> parse_time_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
-                                     const Environment& environment);
+// For work on files, where only `time` matters, and what rule files are checked against: rules that the service takes are taken there.
+struct ReplayConfig {
+  TimeConfig time;
+  Duration max_window;                  // state.max_window
+  std::vector<std::string> severities;  // alerts.severities
+};
+
+// Keys and values of the other sections must be well-formed, but they may need variables that are not set here and name what this
+// machine does not have.
+Result<ReplayConfig> load_replay_config(const std::optional<std::string>& path, const std::vector<std::string>& overrides);
+Result<ReplayConfig> parse_replay_config(std::string_view text, const std::string& file, const std::vector<std::string>& overrides,
+                                         const Environment& environment);
 
 }  // namespace tocsin::config

@@ -9,7 +9,9 @@ namespace {
 using testing::HasSubstr;
 
 Result<TimeConfig> parse_time(std::string_view text, const std::vector<std::string>& overrides = {}) {
-  return parse_time_config(text, "t.yaml", overrides, environment_of({}));
+  const Result<ReplayConfig> config = parse_replay_config(text, "t.yaml", overrides, environment_of({}));
+  if (!config.ok()) return config.status();
+  return config->time;
 }
 
 TEST(TimeConfig, IsReadWithoutWhatTheOtherSectionsNeed) {
@@ -36,11 +38,19 @@ TEST(TimeConfig, AVariableInTimeMustBeSet) {
 }
 
 TEST(TimeConfig, WithoutAFileTheDefaultsHold) {
-  const Result<TimeConfig> time = load_time_config(std::nullopt, {"time.resolution=1s"});
-  ASSERT_TRUE(time.ok()) << time.status().message();
-  EXPECT_EQ(time->resolution.ms, 1000);
-  EXPECT_EQ(time->max_out_of_orderness.ms, 500);
-  EXPECT_THAT(load_time_config("/no/such.yaml", {}).status().message(), HasSubstr("/no/such.yaml: the file cannot be read: No such file"));
+  const Result<ReplayConfig> config = load_replay_config(std::nullopt, {"time.resolution=1s"});
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->time.resolution.ms, 1000);
+  EXPECT_EQ(config->time.max_out_of_orderness.ms, 500);
+  EXPECT_THAT(load_replay_config("/no/such.yaml", {}).status().message(), HasSubstr("/no/such.yaml: the file cannot be read: No such file"));
+}
+
+TEST(ReplayConfig, HasWhatRulesAreCheckedAgainst) {
+  const Result<ReplayConfig> config =
+      parse_replay_config("alerts: {severities: [P2, P1]}\nstate: {max_window: 60d}\n", "t.yaml", {}, environment_of({}));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_THAT(config->severities, testing::ElementsAre("P2", "P1"));
+  EXPECT_EQ(config->max_window.ms, 60LL * 24 * 3600 * 1000);
 }
 
 }  // namespace
