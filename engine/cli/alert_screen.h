@@ -20,9 +20,9 @@ namespace tocsin::cli {
 
 struct WatchPlan {
   std::vector<loadgen::Incident> incidents;
-  std::optional<EventTime> start;   // of the load: alerts that began before are left out. Without it: what comes from now on
-  std::optional<Duration> length;   // end after so long
-  bool expect_incidents = false;    // no incident within the time is a failure, also when stopped early
+  std::optional<EventTime> start;  // of the load: alerts that began before are left out. Without it: what comes from now on
+  std::optional<Duration> length;  // end after so long
+  bool expect_incidents = false;   // no incident within the time is a failure, also when stopped early
 };
 
 // A topic and how many partitions it has.

@@ -8,8 +8,8 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <functional>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -109,10 +109,11 @@ class WorkDirectory {
 // A thread whose work can fail; join() returns how it ended, and finished() says whether it has.
 class Background {
  public:
-  explicit Background(std::function<Status()> work) : thread_([this, work = std::move(work)] {
-    status_ = work();
-    finished_ = true;
-  }) {}
+  explicit Background(std::function<Status()> work)
+      : thread_([this, work = std::move(work)] {
+          status_ = work();
+          finished_ = true;
+        }) {}
   ~Background() { (void)join(); }
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
@@ -141,8 +142,8 @@ Result<Demo> prepare(const Flags& flags, const std::string& directory) {
   if (!flags.length.empty()) {
     demo.watch.length = parse_duration(flags.length);
     if (!demo.watch.length || *demo.watch.length < kLengthMin) {
-      return invalid_argument(fmt::format("--for {}: not a length of time of at least 30s, in which an incident can begin, be detected and end",
-                                          flags.length));
+      return invalid_argument(
+          fmt::format("--for {}: not a length of time of at least 30s, in which an incident can begin, be detected and end", flags.length));
     }
     demo.watch.expect_incidents = true;
   }
@@ -150,9 +151,9 @@ Result<Demo> prepare(const Flags& flags, const std::string& directory) {
   if (!config.ok()) return config.status();
   demo.config = std::move(*config);
   std::vector<std::string> findings;
-  Result<std::shared_ptr<const Plan>> plan = make_plan({{"demo rules", kDemoRules}}, demo.config.time,
-                                                       {demo.config.time.resolution, demo.config.state.max_window, demo.config.alerts.severities},
-                                                       findings);
+  Result<std::shared_ptr<const Plan>> plan =
+      make_plan({{"demo rules", kDemoRules}}, demo.config.time,
+                {demo.config.time.resolution, demo.config.state.max_window, demo.config.alerts.severities}, findings);
   if (!plan.ok()) return plan.status();
   demo.plan = std::move(*plan);
   demo.load.start = EventTime{system_now().ms};
@@ -186,7 +187,8 @@ Result<bool> play(Demo& demo, const std::atomic<bool>& user_stop) {
     stop_screen = true;
   });
   const auto reader = cluster.reader();
-  const Result<bool> as_expected = watch_alerts(demo.watch, *reader, {cluster.topics().alerts, 1}, {cluster.topics().signals, 1}, stop_screen);
+  const Result<bool> as_expected =
+      watch_alerts(demo.watch, *reader, {cluster.topics().alerts, 1}, {cluster.topics().signals, 1}, stop_screen);
   stop_load = true;
   const Status loaded = load.join();
   stop_engine.request_stop();
@@ -203,8 +205,8 @@ Result<int> run_demo(const Flags& flags) {
   spdlog::set_default_logger(spdlog::basic_logger_mt("demo", (*directory)->log()));  // the screen is taken
   spdlog::flush_on(spdlog::level::info);
   const std::atomic<bool>& stop = stop_on_signals();
-  fmt::print("{} events a second in {} partitions, an incident every {}; rules: deploy/demo/rules.yaml{}\n", demo->load.rate, kInputPartitions,
-             format_duration(kIncidentEvery), demo->watch.length ? "" : "; Ctrl-C ends the demo");
+  fmt::print("{} events a second in {} partitions, an incident every {}; rules: deploy/demo/rules.yaml{}\n", demo->load.rate,
+             kInputPartitions, format_duration(kIncidentEvery), demo->watch.length ? "" : "; Ctrl-C ends the demo");
   const Result<bool> as_expected = play(*demo, stop);
   if (as_expected.ok() && *as_expected) return kExitFine;
   (*directory)->keep();
@@ -221,7 +223,8 @@ void add_demo(CLI::App& app, int& exit_code) {
   command->add_option("--for", flags->length, "End after so long, at least 30s; default: at Ctrl-C")->type_name("DURATION");
   command->add_option("--rate", flags->rate, "Events a second; the rules want at least 500 [2000]")->type_name("N");
   command->footer(
-      "A load with incidents, the engine and the screen of `tocsin watch`, over a log in memory in the place of Kafka; nothing is left behind.\n"
+      "A load with incidents, the engine and the screen of `tocsin watch`, over a log in memory in the place of Kafka; nothing is left "
+      "behind.\n"
       "With --for, the exit code is 0 if every incident was detected and nothing else fired, else 1.\n"
       "\n"
       "Example:\n"

@@ -38,7 +38,6 @@ std::string place(const loadgen::Incident& incident) {
   return incident.region.empty() ? incident.domain : fmt::format("{}/{}", incident.domain, incident.region);
 }
 
-
 std::string clock_text(int64_t unix_ms) { return format_rfc3339(unix_ms).substr(11, 12); }  // "16:04:08.250"
 std::string seconds_text(Duration length) { return fmt::format("{:.1f} s", static_cast<double>(length.ms) / 1000); }
 

@@ -37,7 +37,7 @@ std::string_view kind_name(loadgen::Incident::Kind kind);
 // "wallet", or "wallet/eu".
 std::string place(const loadgen::Incident& incident);
 
-std::string clock_text(int64_t unix_ms);     // "16:04:08.250", UTC
+std::string clock_text(int64_t unix_ms);    // "16:04:08.250", UTC
 std::string seconds_text(Duration length);  // "1.5 s"
 
 EventTime starts_at(const v1::AlertEvent& alert);

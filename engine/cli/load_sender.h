@@ -39,7 +39,8 @@ struct LoadTally {
 
 class LoadSender {
  public:
-  // All must outlive it. `paced`: at the load's rate from now on. `progress`: on a terminal, a line on stderr that is written over and over.
+  // All must outlive it. `paced`: at the load's rate from now on. `progress`: on a terminal, a line on stderr that is written over and
+  // over.
   LoadSender(loadgen::Messages& messages, LoadSink& sink, bool paced, bool progress, const std::atomic<bool>& stop);
 
   // Until there is nothing more to send, or `stop` is set.

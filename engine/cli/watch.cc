@@ -68,8 +68,8 @@ Result<int> run_watch(const Flags& flags) {
   auto reader = kafka::open_reader(
       {.user = config->kafka, .client_id = config->app + "-watch", .group = "", .progress_timeout = kReadTimeout, .stop = {}});
   if (!reader.ok()) return reader.status();
-  const Result<bool> as_expected = watch_alerts(*plan, **reader, {names.alerts, topics->at(0).partitions},
-                                                {names.signals, topics->at(1).partitions}, stop);
+  const Result<bool> as_expected =
+      watch_alerts(*plan, **reader, {names.alerts, topics->at(0).partitions}, {names.signals, topics->at(1).partitions}, stop);
   if (!as_expected.ok()) return as_expected.status();
   return *as_expected ? kExitFine : kExitNo;
 }

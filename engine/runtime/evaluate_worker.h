@@ -153,7 +153,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   WallTime last_probe_;
   std::optional<WallTime> last_told_of_repeats_;
   std::optional<WallTime> last_contact_;  // with the brokers
-  Evaluator::Memory memory_;  // as last measured
+  Evaluator::Memory memory_;              // as last measured
   WallTime last_measured_;
   bool waiting_for_room_ = false;  // nothing is read until ticks and transactions have made room
   bool over_budget_ = false;       // as last told

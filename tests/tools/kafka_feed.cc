@@ -67,10 +67,14 @@ int feed(const std::string& bootstrap, const std::string& topic, int partition, 
 int main(int argc, char** argv) {
   if (argc < 4 || argc > 5) return fail("usage: kafka_feed BOOTSTRAP TOPIC PARTITION [FILE]");
   const int partition = std::stoi(argv[3]);
-  if (argc == 4) return feed(argv[1], argv[2], partition, [](std::string& line) { return next_line(std::cin, line); }, "");
+  if (argc == 4)
+    return feed(
+        argv[1], argv[2], partition, [](std::string& line) { return next_line(std::cin, line); }, "");
   std::ifstream file(argv[4], std::ios::binary);
   if (!file) return fail(fmt::format("cannot read {}", argv[4]));
-  if (!std::string_view(argv[4]).ends_with(".pb")) return feed(argv[1], argv[2], partition, [&](std::string& line) { return next_line(file, line); }, "");
+  if (!std::string_view(argv[4]).ends_with(".pb"))
+    return feed(
+        argv[1], argv[2], partition, [&](std::string& line) { return next_line(file, line); }, "");
   const auto next = [&](std::string& message) { return next_delimited(file, message); };
   return feed(argv[1], argv[2], partition, next, "application/x-protobuf");
 }

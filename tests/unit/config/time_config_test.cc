@@ -42,7 +42,8 @@ TEST(TimeConfig, WithoutAFileTheDefaultsHold) {
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->time.resolution.ms, 1000);
   EXPECT_EQ(config->time.max_out_of_orderness.ms, 500);
-  EXPECT_THAT(load_replay_config("/no/such.yaml", {}).status().message(), HasSubstr("/no/such.yaml: the file cannot be read: No such file"));
+  EXPECT_THAT(load_replay_config("/no/such.yaml", {}).status().message(),
+              HasSubstr("/no/such.yaml: the file cannot be read: No such file"));
 }
 
 TEST(ReplayConfig, HasWhatRulesAreCheckedAgainst) {

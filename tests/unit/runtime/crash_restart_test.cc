@@ -87,7 +87,8 @@ std::vector<Message> telemetry(uint32_t seed, Density density) {
       messages.push_back({partition, event(time_of_event())});
     }
   }
-  for (int32_t partition = 0; partition < 3; ++partition) messages.push_back({partition, event_at(density.length_ms + 30'000, R"(,"region":"end")")});
+  for (int32_t partition = 0; partition < 3; ++partition)
+    messages.push_back({partition, event_at(density.length_ms + 30'000, R"(,"region":"end")")});
   return messages;
 }
 
