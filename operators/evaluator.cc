@@ -69,27 +69,30 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
   if (!parts.empty()) {
     const bool replayed = next_offset_ && offset < *next_offset_;
     if (!replayed) {
-      const Result<InputTracker::Novelty> novelty = inputs_.apply(parts.back().frame);
-      if (!novelty.ok()) return novelty.status();
+      const Result<InputTracker::Applied> applied = inputs_.apply(parts.back().frame);
+      if (!applied.ok()) return applied.status();
+      if (applied->late_before) held_[offset] = next_multiple(*applied->late_before, plan_->resolution);
       ++counters_.frames;
-      if (*novelty == InputTracker::Novelty::kDuplicate) {
+      if (applied->novelty == InputTracker::Novelty::kDuplicate) {
         ++counters_.duplicate_frames;
         next_offset_ = offset + 1;
         return {};
       }
     }
-    for (const FrameAssembler::Part& part : parts) TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, part.offset, replayed));
+    const auto held = held_.find(offset);
+    const EventTime not_before = held == held_.end() ? EventTime::min() : held->second;
+    for (const FrameAssembler::Part& part : parts) TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, {part.offset, not_before, replayed}));
   }
   next_offset_ = std::max(next_offset_.value_or(0), offset + 1);
   return {};
 }
 
-Status Evaluator::apply_frame(const v1::Frame& frame, int64_t offset, bool replayed) {
-  for (const v1::ViewRows& rows : frame.views()) TOCSIN_RETURN_IF_ERROR(apply_rows(rows, offset, replayed));
+Status Evaluator::apply_frame(const v1::Frame& frame, const FramePlace& place) {
+  for (const v1::ViewRows& rows : frame.views()) TOCSIN_RETURN_IF_ERROR(apply_rows(rows, place));
   return {};
 }
 
-Status Evaluator::apply_rows(const v1::ViewRows& rows, int64_t offset, bool replayed) {
+Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) {
   const int v = plan_->find_view(rows.view());
   if (v < 0) {
     counters_.rows_of_unknown_views += static_cast<uint64_t>(rows.rows().group_size());
@@ -120,15 +123,15 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, int64_t offset, bool repl
     TOCSIN_RETURN_IF_ERROR(reader->read(row_start.ms, partial));
     const EventTime start = floor_to(row_start, view.pane);
     const EventTime visible_from = row_start + Duration{rows.pane_ms()} + Duration{static_cast<int64_t>(reader->visible_from_ms())};
-    const EventTime effect = ceil_to(std::max(start + view.pane, visible_from), plan_->resolution);
+    const EventTime effect = std::max(place.not_before, ceil_to(std::max(start + view.pane, visible_from), plan_->resolution));
     ++counters_.rows;
     if (evaluated_ && effect <= *evaluated_) {
-      if (replayed) continue;  // settled before the restart
+      if (place.replayed) continue;  // settled before the restart
       return data_loss(fmt::format("a row of view {} would have to take effect at {}, which has been evaluated", view.description,
                                    format_rfc3339(effect.ms)));
     }
     const uint64_t group = ids[reader->group()];
-    if (pending_.add(effect, v, start, group, partial, offset)) ++groups.pending(group);
+    if (pending_.add(effect, v, start, group, partial, place.offset)) ++groups.pending(group);
   }
   return {};
 }

@@ -15,6 +15,7 @@
 //             unusable: make a new one from the committed state.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -108,8 +109,13 @@ class Evaluator {
   bool owns(int group_space, const std::vector<std::string>& values) const;
 
   // Frames.
-  Status apply_frame(const v1::Frame& frame, int64_t offset, bool replayed);
-  Status apply_rows(const v1::ViewRows& rows, int64_t offset, bool replayed);
+  struct FramePlace {
+    int64_t offset;
+    EventTime not_before;  // no row takes effect before this tick
+    bool replayed;         // it was applied before the restart: only rows that had not taken effect count
+  };
+  Status apply_frame(const v1::Frame& frame, const FramePlace& place);
+  Status apply_rows(const v1::ViewRows& rows, const FramePlace& place);
 
   // Ticks.
   void begin_ticks();
@@ -155,6 +161,7 @@ class Evaluator {
   std::vector<RuleState> rules_;      // as in the plan
   InputTracker inputs_;
   FrameAssembler assembler_;
+  std::map<int64_t, EventTime> held_;  // frames, by offset, whose rows may not take effect before a tick
   PendingRows pending_;
   std::priority_queue<Timer, std::vector<Timer>, TimerLater> timers_;
   // Instances of rules that are gone or have changed: resolved at the first tick (SPEC 4.7).

@@ -78,6 +78,12 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   if (const auto oldest = assembler_.oldest_offset()) rewind = std::min(rewind, *oldest);
   row.set_rewind_offset(rewind);
   inputs_.save(row);
+  std::erase_if(held_, [&](const auto& entry) { return evaluated_ && entry.second <= *evaluated_; });
+  for (const auto& [offset, effect] : held_) {
+    v1::HeldFrame& held = *row.add_held();
+    held.set_offset(offset);
+    held.set_effect_ms(effect.ms);
+  }
   if (const auto ms = ms_of(evaluated_)) row.set_evaluated_ms(*ms);
   if (const auto ms = ms_of(start_)) row.set_start_ms(*ms);
   row.set_plan(plan_->version);
@@ -102,6 +108,7 @@ Status Evaluator::restore() {
   next_offset_ = row.next_offset();
   restored_rewind_offset_ = row.rewind_offset();
   inputs_.restore(row);
+  for (const v1::HeldFrame& held : row.held()) held_[held.offset()] = EventTime{held.effect_ms()};
   evaluated_ = to_time(row.has_evaluated_ms(), row.evaluated_ms());
   start_ = to_time(row.has_start_ms(), row.start_ms());
   TOCSIN_RETURN_IF_ERROR(restore_groups());

@@ -45,21 +45,38 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
   return any_old ? Novelty::kDuplicate : Novelty::kNew;
 }
 
-Result<InputTracker::Novelty> InputTracker::apply(const v1::Frame& frame) {
-  Result<Novelty> novelty = judge(frame);
-  if (!novelty.ok() || *novelty == Novelty::kDuplicate) return novelty;
-  // Taken before anything is added: partitions that appear now join with it (SPEC 2).
-  const std::optional<EventTime> now = running_ ? watermark() : std::nullopt;
+void InputTracker::follow_topics(const v1::Frame& frame, const std::optional<EventTime>& now) {
+  const auto listed = [&](const std::string& name) {
+    return std::any_of(frame.topics().begin(), frame.topics().end(), [&](const v1::InputTopic& topic) { return topic.name() == name; });
+  };
+  std::erase_if(partition_counts_, [&](const auto& entry) { return !listed(entry.first); });
+  std::erase_if(inputs_, [&](const auto& entry) { return !listed(entry.first.first); });
   for (const v1::InputTopic& topic : frame.topics()) {
     int32_t& count = partition_counts_[topic.name()];
     for (; count < topic.partitions(); ++count) {
       v1::InputPosition& joined = inputs_[{topic.name(), count}];
       joined.set_to(-1);
-      if (now) joined.set_watermark_ms(now->ms);
+      if (!now) continue;
+      joined.set_watermark_ms(now->ms);
+      joined.set_joining(true);
     }
   }
+}
+
+Result<InputTracker::Applied> InputTracker::apply(const v1::Frame& frame) {
+  const Result<Novelty> novelty = judge(frame);
+  if (!novelty.ok()) return novelty.status();
+  if (*novelty == Novelty::kDuplicate) return Applied{*novelty, std::nullopt};
+  // Taken before anything is added: partitions that appear now join with it (SPEC 2).
+  const std::optional<EventTime> now = running_ ? watermark() : std::nullopt;
+  Applied applied;
+  follow_topics(frame, now);
   for (const v1::InputProgress& progress : frame.inputs()) {
     v1::InputPosition& input = inputs_[{frame.topics(static_cast<int>(progress.topic())).name(), progress.partition()}];
+    if (input.joining()) {
+      applied.late_before = now;
+      input.set_joining(!progress.has_watermark_ms() || progress.watermark_ms() < input.watermark_ms());
+    }
     if (progress.from() != progress.to() || input.to() < 0) input.set_to(progress.to());
     if (progress.has_watermark_ms() && (!input.has_watermark_ms() || progress.watermark_ms() > input.watermark_ms())) {
       input.set_watermark_ms(progress.watermark_ms());
@@ -71,7 +88,7 @@ Result<InputTracker::Novelty> InputTracker::apply(const v1::Frame& frame) {
     input.set_lost(input.lost() + progress.lost());
   }
   running_ = running_ || watermark().has_value();
-  return Novelty::kNew;
+  return applied;
 }
 
 bool InputTracker::complete() const {

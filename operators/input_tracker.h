@@ -23,8 +23,16 @@ class InputTracker {
  public:
   enum class Novelty { kNew, kDuplicate };
 
-  // Applies the ranges and watermarks of a (complete) frame, unless it was applied before.
-  Result<Novelty> apply(const v1::Frame& frame);
+  struct Applied {
+    Novelty novelty = Novelty::kNew;
+    // Set if the frame has events of a partition that joined later: the watermark of the evaluation before the frame. Stage 1 judged those
+    // events by the partition's own watermark; here they are late up to this one (SPEC 2).
+    std::optional<EventTime> late_before;
+  };
+
+  // Applies the ranges and watermarks of a (complete) frame, unless it was applied before. A frame lists all input topics: one that is
+  // not there any more leaves, and holds nothing back.
+  Result<Applied> apply(const v1::Frame& frame);
 
   // The least watermark over the input partitions; nothing until each of them has one.
   std::optional<EventTime> watermark() const;
@@ -42,6 +50,7 @@ class InputTracker {
   using Key = std::pair<std::string, int32_t>;
 
   Result<Novelty> judge(const v1::Frame& frame) const;
+  void follow_topics(const v1::Frame& frame, const std::optional<EventTime>& now);
   bool complete() const;
 
   std::map<std::string, int32_t> partition_counts_;

@@ -32,9 +32,15 @@ struct FrameBuilder {
 using Novelty = InputTracker::Novelty;
 
 Novelty apply(InputTracker& tracker, const FrameBuilder& builder) {
-  const Result<Novelty> novelty = tracker.apply(builder.frame);
-  EXPECT_TRUE(novelty.ok()) << novelty.status().message();
-  return novelty.ok() ? *novelty : Novelty::kDuplicate;
+  const Result<InputTracker::Applied> applied = tracker.apply(builder.frame);
+  EXPECT_TRUE(applied.ok()) << applied.status().message();
+  return applied.ok() ? applied->novelty : Novelty::kDuplicate;
+}
+
+std::optional<EventTime> late_before(InputTracker& tracker, const FrameBuilder& builder) {
+  const Result<InputTracker::Applied> applied = tracker.apply(builder.frame);
+  EXPECT_TRUE(applied.ok()) << applied.status().message();
+  return applied.ok() ? applied->late_before : std::nullopt;
 }
 
 StatusCode refused(InputTracker& tracker, const FrameBuilder& builder) { return tracker.apply(builder.frame).status().code(); }
@@ -67,6 +73,34 @@ TEST(InputTracker, ANewPartitionJoinsWithTheWatermarkOfTheEvaluation) {
   EXPECT_EQ(tracker.watermark(), EventTime{1000}) << "as it was when they joined";
   apply(tracker, FrameBuilder(3).input(1, 0, 1, 200).input(2, 0, 1, 5000));
   EXPECT_EQ(tracker.watermark(), EventTime{1000}) << "older events of a new partition do not take it back";
+}
+
+TEST(InputTracker, EventsOfANewPartitionAreLateUntilItsOwnWatermarkHasCaughtUp) {
+  InputTracker tracker;
+  EXPECT_EQ(late_before(tracker, FrameBuilder(1).input(0, 0, 5, 1000)), std::nullopt) << "the first ones of all join nothing";
+  EXPECT_EQ(late_before(tracker, FrameBuilder(2).input(0, 5, 6, 1500)), std::nullopt);
+  EXPECT_EQ(late_before(tracker, FrameBuilder(2).input(1, 0, 1, 200)), EventTime{1000});
+  v1::PositionRow row;
+  tracker.save(row);
+  InputTracker restored;
+  restored.restore(row);
+  EXPECT_EQ(late_before(restored, FrameBuilder(2).input(1, 1, 2, 1000)), EventTime{1000});
+  EXPECT_EQ(late_before(restored, FrameBuilder(2).input(1, 2, 3, 1200)), std::nullopt);
+}
+
+TEST(InputTracker, ATopicThatIsReadNoMoreHoldsNothingBack) {
+  InputTracker tracker;
+  FrameBuilder two(1);
+  v1::InputTopic& other = *two.frame.add_topics();
+  other.set_name("other");
+  other.set_partitions(1);
+  two.input(0, 0, 5, 9000).input(0, 0, 5, 1000);
+  two.frame.mutable_inputs(1)->set_topic(1);
+  apply(tracker, two);
+  EXPECT_EQ(tracker.watermark(), EventTime{1000});
+  EXPECT_EQ(tracker.slowest(), "other-0");
+  apply(tracker, FrameBuilder(1).input(0, 5, 6, 9500));
+  EXPECT_EQ(tracker.watermark(), EventTime{9500});
 }
 
 TEST(InputTracker, ADuplicateFrameChangesNothing) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/unit/runtime/engine_fixture.h"
 
 namespace tocsin {
@@ -108,6 +110,59 @@ TEST(IdlePartitions, KeepTheirWatermarkAcrossACrash) {
   EXPECT_EQ(engine.aggregate->events().late, 1U);
   engine.run(100);
   EXPECT_THAT(engine.alerts(), SizeIs(2));
+}
+
+constexpr const char* kLongWindow = R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - alert: Four
+    expr: count[60s] >= 4
+)";
+
+// A partition is added behind a running evaluation, with an event far older than its watermark. `interrupt` is called after each step.
+std::vector<std::string> alerts_with_added_partition(const std::function<void(Engine&)>& interrupt) {
+  Engine engine(plan_of(kLongWindow));
+  engine.feed(0, event_at(0));
+  engine.feed(0, event_at(19'000));
+  engine.drain();
+  EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs + 18'500});
+  engine.log.add_partitions("in", 2);
+  engine.drain();
+  for (const auto& [partition, at] : std::vector<std::pair<int, int64_t>>{{1, 5'000}, {1, 25'000}, {0, 26'000}, {1, 40'000}, {0, 40'000}}) {
+    engine.feed(partition, event_at(at));
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(engine.aggregate->step({0}).ok());
+      interrupt(engine);
+      const Status status = engine.evaluate->step({0});
+      EXPECT_TRUE(status.ok()) << status.message();
+      interrupt(engine);
+    }
+  }
+  engine.drain();
+  return sorted_lines(engine.alerts());
+}
+
+TEST(AddedPartitions, TheirOlderEventsAreLateAndCountFromTheWatermarkTheyJoinedWith) {
+  const std::vector<std::string> alerts = alerts_with_added_partition([](Engine&) {});
+  ASSERT_THAT(alerts, SizeIs(1));
+  // At 26 s there are those of 0, 5, 19 and 25 s.
+  EXPECT_THAT(alerts[0], testing::HasSubstr("value 4 0/4"));
+  EXPECT_THAT(alerts[0], testing::HasSubstr(format_rfc3339(kBaseMs + 26'000)));
+}
+
+TEST(AddedPartitions, ACrashInBetweenChangesNothing) {
+  const std::vector<std::string> expected = alerts_with_added_partition([](Engine&) {});
+  for (int crash_at = 0; crash_at < 30; ++crash_at) {
+    int n = 0;
+    const std::vector<std::string> actual = alerts_with_added_partition([&](Engine& engine) {
+      if (n++ != crash_at) return;
+      engine.crash(crash_at % 2 == 0);
+      engine.start();
+    });
+    EXPECT_EQ(actual, expected) << "crash " << crash_at;
+  }
 }
 
 }  // namespace
