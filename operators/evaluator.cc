@@ -242,7 +242,7 @@ Status Evaluator::move_windows(EventTime tick) {
       const Total& total = windows_[i].total(group);
       if (!total.empty() && total.latency_count > 0) continue;
       overlay_.put(keys::last_events(options_.partition, window_hash(*plan_, window), group),
-                   encode_last_events(windows_[i].last_events(group)));
+                   encode_last_events(windows_[i].last_events(group), window_hash_of_any_interval(*plan_, window)));
     }
     for (RuleState& state : rules_) {
       const auto uses = [i](const std::vector<int>& windows) {

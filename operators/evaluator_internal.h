@@ -43,6 +43,8 @@ uint64_t window_hash(const Plan& plan, const Window& window);
 // The longest time that any rule of the group space remembers a group.
 Duration longest_retention(const Plan& plan, int group_space);
 
-std::string encode_last_events(const LastEvents& last);
+// The same of windows that differ only in the interval of their ticks.
+uint64_t window_hash_of_any_interval(const Plan& plan, const Window& window);
+std::string encode_last_events(const LastEvents& last, uint64_t any_interval);
 
 }  // namespace tocsin

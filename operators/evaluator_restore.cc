@@ -62,8 +62,13 @@ Duration longest_retention(const Plan& plan, int group_space) {
   return longest;
 }
 
-std::string encode_last_events(const LastEvents& last) {
+uint64_t window_hash_of_any_interval(const Plan& plan, const Window& window) {
+  return fnv1a(fmt::format("{} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms));
+}
+
+std::string encode_last_events(const LastEvents& last, uint64_t any_interval) {
   v1::LastEventsRow row;
+  row.set_any_interval(any_interval);
   if (last.event != EventTime::min()) row.set_last_event_ms(last.event.ms);
   if (last.latency_event != EventTime::min()) row.set_last_latency_event_ms(last.latency_event.ms);
   return row.SerializeAsString();
@@ -137,18 +142,34 @@ Status Evaluator::restore_groups() {
 }
 
 Status Evaluator::restore_last_events() {
-  return for_each(overlay_, keys::last_events(options_.partition), [&](state::KeyReader& key, std::string_view value) -> Status {
+  // Rows of a window whose interval has changed go on under its new name.
+  std::vector<std::pair<std::string, std::string>> renamed;
+  std::vector<std::string> old_names;
+  const auto each = [&](state::KeyReader& key, std::string_view value) -> Status {
     const uint64_t hash = key.u64();
     const uint64_t group = key.u64();
     v1::LastEventsRow row;
     if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("a row of last events");
     const LastEvents last{to_time(row.has_last_event_ms(), row.last_event_ms()).value_or(EventTime::min()),
                           to_time(row.has_last_latency_event_ms(), row.last_latency_event_ms()).value_or(EventTime::min())};
+    bool found = false;
     for (size_t i = 0; i < windows_.size(); ++i) {
-      if (window_hash(*plan_, plan_->windows[i]) == hash) windows_[i].restore_last_events(group, last);
+      if (window_hash(*plan_, plan_->windows[i]) != hash) continue;
+      windows_[i].restore_last_events(group, last);
+      found = true;
+    }
+    for (size_t i = 0; i < windows_.size() && !found; ++i) {
+      if (window_hash_of_any_interval(*plan_, plan_->windows[i]) != row.any_interval()) continue;
+      windows_[i].restore_last_events(group, last);
+      renamed.emplace_back(keys::last_events(options_.partition, window_hash(*plan_, plan_->windows[i]), group), std::string(value));
+      old_names.push_back(keys::last_events(options_.partition, hash, group));
     }
     return {};
-  });
+  };
+  TOCSIN_RETURN_IF_ERROR(for_each(overlay_, keys::last_events(options_.partition), each));
+  for (auto& [key, value] : renamed) overlay_.put(std::move(key), std::move(value));
+  for (std::string& key : old_names) overlay_.remove(std::move(key));
+  return {};
 }
 
 Status Evaluator::restore_instances() {

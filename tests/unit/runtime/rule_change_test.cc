@@ -60,5 +60,26 @@ TEST(RuleChange, TimingAndTextsKeepTheInstances) {
   EXPECT_EQ(alert.state(), "firing");
 }
 
+// The window of region eu is empty when the interval changes: that its last event was at 300 ms must not be forgotten with the old
+// interval.
+TEST(RuleChange, AnotherIntervalStillKnowsWhenAGroupWasLastSeen) {
+  const auto rules = [](const std::string& interval) {
+    return rules_with(
+        ", {alert: Frozen, expr: 'error_rate[2s] > 50%', by: [region], no_data: keep, group_retention: 10s, interval: " + interval + "}");
+  };
+  Engine engine(rules("1s"));
+  for (const int64_t ms : {100, 300}) engine.feed(0, event_at(ms, R"(,"region":"eu","success":false)"));
+  engine.feed(0, event_at(6'000, R"(,"region":"us")"));
+  engine.drain();
+  ASSERT_THAT(engine.alerts(), SizeIs(1));
+  engine.restart(rules("2s"));
+  engine.feed(0, event_at(30'000, R"(,"region":"us")"));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(2));
+  EXPECT_EQ(alerts[1].reason(), "group_expired");
+  EXPECT_EQ(alerts[1].evaluated_at(), format_rfc3339(kBaseMs / 2'000 * 2'000 + 12'000));
+}
+
 }  // namespace
 }  // namespace tocsin
