@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kBoundsTimeoutMs = 10'000;
 constexpr int kPollMs = 100;
-constexpr std::chrono::milliseconds kLookAgain{5};
+constexpr std::chrono::milliseconds kLookAgain{5}, kLookAgainMax{100};
 
 Properties defaults_for(const ReaderOptions& options) {
   Properties properties = common_defaults(options.client_id);
@@ -72,7 +72,7 @@ Result<std::pair<int64_t, int64_t>> KafkaReader::bounds(const log::TopicPartitio
   const Result<int64_t> written = ask(partition, OffsetQuestion::kLatest, Isolation::kUncommitted);
   if (!written.ok()) return written.status();
   const Deadline deadline = Deadline::in(options_.progress_timeout);
-  for (;;) {
+  for (auto pause = kLookAgain;; pause = std::min(pause * 2, kLookAgainMax)) {
     const Result<int64_t> readable = ask(partition, OffsetQuestion::kLatest, Isolation::kCommitted);
     if (!readable.ok()) return readable.status();
     if (*readable >= *written) return std::pair(*low, *readable);
@@ -80,7 +80,7 @@ Result<std::pair<int64_t, int64_t>> KafkaReader::bounds(const log::TopicPartitio
       return unavailable(fmt::format("{}: a transaction has not ended: records before offset {} are written, those before {} readable",
                                      name_of(partition), *written, *readable));
     }
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(pause);
   }
 }
 

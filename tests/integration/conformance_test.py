@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness import (SKIPPED, BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, read_log, shared, up_to)
 
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 3  # of one process each
 
 
 def compare_with_reference(scenario, actual, tick, work):
@@ -109,7 +109,7 @@ def main(arguments):
             return number, False, f"FAILED\n{failure}"
 
     # On the broker a scenario mostly waits: some of them run side by side.
-    with (Broker() if on_broker else contextlib.nullcontext()) as broker, concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with (Broker() if on_broker else contextlib.nullcontext()) as broker, concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE if len(processes) == 1 else 1) as pool:
         for number, passed, text in pool.map(lambda n: outcome_of(broker, n), numbers):
             print(f"{arguments[0]}/{number}: {text}", flush=True)
             if not passed:
