@@ -402,7 +402,7 @@ def disk_full_case(bench, app, make_small, make_large, *texts):
 @case
 def disk_full(bench):
     def make_small(service):
-        mount_memory(service.state, "size=3m")
+        mount_memory(service.state, "size=1500k")
         return {}
 
     def make_large(service):
