@@ -46,11 +46,11 @@ Evaluator::Memory Evaluator::memory() const {
     memory.totals += windows_[i].memory_bytes((view.thresholds.size() + view.predicates.size()) * sizeof(uint64_t));
   }
   memory.waiting = pending_.bytes();
-  memory.changes = overlay_.bytes() + alerts_.size() * sizeof(v1::AlertEvent);
+  memory.changes = overlay_.bytes() + alerts_.size() * sizeof(RaisedAlert);
   return memory;
 }
 
-std::vector<v1::AlertEvent> Evaluator::take_alerts() { return std::exchange(alerts_, {}); }
+std::vector<RaisedAlert> Evaluator::take_alerts() { return std::exchange(alerts_, {}); }
 
 // --- Frames
 
@@ -81,7 +81,10 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
     }
     const auto held = held_.find(offset);
     const EventTime not_before = held == held_.end() ? EventTime::min() : held->second;
-    for (const FrameAssembler::Part& part : parts) TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, {part.offset, not_before, replayed}));
+    for (const FrameAssembler::Part& part : parts) {
+      const auto arrival = part.frame.has_oldest_record_ms() ? std::optional(WallTime{part.frame.oldest_record_ms()}) : std::nullopt;
+      TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, {part.offset, not_before, replayed, arrival}));
+    }
   }
   next_offset_ = std::max(next_offset_.value_or(0), offset + 1);
   return {};
@@ -131,6 +134,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
                                    format_rfc3339(effect.ms)));
     }
     const uint64_t group = ids[reader->group()];
+    if (place.oldest_record) arrivals_.note(effect, *place.oldest_record);
     if (pending_.add(effect, v, start, group, partial, place.offset)) ++groups.pending(group);
   }
   return {};
@@ -198,6 +202,7 @@ Status Evaluator::process(EventTime tick) {
   run_timers(tick);
   TOCSIN_RETURN_IF_ERROR(failure_);  // expiring groups read the store, too
   TOCSIN_RETURN_IF_ERROR(evaluate_dirty(tick));
+  arrivals_.forget_up_to(tick - longest_interval(*plan_));
   return panes_.expire(tick);
 }
 

@@ -23,6 +23,7 @@
 
 #include "engine/base/status.h"
 #include "operators/alerts.h"
+#include "operators/arrivals.h"
 #include "operators/frame_assembler.h"
 #include "operators/groups.h"
 #include "operators/input_tracker.h"
@@ -53,6 +54,11 @@ struct EvaluatorCounters {
   uint64_t alerts = 0;
 };
 
+struct RaisedAlert {
+  v1::AlertEvent event;
+  std::optional<WallTime> arrival;  // firing: of the oldest record that may have made the verdict true, if one did
+};
+
 class Evaluator {
  public:
   Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store, const EvaluatorOptions& options);
@@ -76,7 +82,7 @@ class Evaluator {
   void release() { overlay_.release_oldest(); }
 
   // Alert events since the last call, in order of evaluation.
-  std::vector<v1::AlertEvent> take_alerts();
+  std::vector<RaisedAlert> take_alerts();
   bool has_alerts() const { return !alerts_.empty(); }
   bool has_changes() const { return !overlay_.open_empty() || !alerts_.empty(); }
 
@@ -113,6 +119,7 @@ class Evaluator {
     int64_t offset;
     EventTime not_before;  // no row takes effect before this tick
     bool replayed;         // it was applied before the restart: only rows that had not taken effect count
+    std::optional<WallTime> oldest_record;
   };
   Status apply_frame(const v1::Frame& frame, const FramePlace& place);
   Status apply_rows(const v1::ViewRows& rows, const FramePlace& place);
@@ -136,6 +143,7 @@ class Evaluator {
   void transit(RuleState& state, uint64_t group, EventTime tick, const std::function<Transition(Instance&, GroupView&)>& change,
                const std::string& reason);
   LastEvents last_events(const RuleState& state, uint64_t group) const;
+  std::optional<WallTime> arrival_of(const RuleState& state, uint64_t group, EventTime tick) const;
   void schedule_expiry(RuleState& state, uint64_t group, EventTime tick);
   void clean_up_group(int group_space, uint64_t group, EventTime tick);
   // Looks at the instance again when time alone moves it on after `tick`: `for`, `keep_firing_for` and `cooldown` run out.
@@ -163,6 +171,7 @@ class Evaluator {
   FrameAssembler assembler_;
   std::map<int64_t, EventTime> held_;  // frames, by offset, whose rows may not take effect before a tick
   PendingRows pending_;
+  Arrivals arrivals_;  // of the rows in pending_, and of those that took effect within the longest interval
   std::priority_queue<Timer, std::vector<Timer>, TimerLater> timers_;
   // Instances of rules that are gone or have changed: resolved at the first tick (SPEC 4.7).
   struct Orphan {
@@ -175,7 +184,7 @@ class Evaluator {
   std::optional<EventTime> evaluated_;
   std::optional<int64_t> next_offset_;
   std::optional<int64_t> restored_rewind_offset_;
-  std::vector<v1::AlertEvent> alerts_;
+  std::vector<RaisedAlert> alerts_;
   EvaluatorCounters counters_;
   Status failure_;  // of a read within an evaluation
 };

@@ -42,6 +42,7 @@ uint64_t definition_hash(const PlannedRule& rule);
 uint64_t window_hash(const Plan& plan, const Window& window);
 // The longest time that any rule of the group space remembers a group.
 Duration longest_retention(const Plan& plan, int group_space);
+Duration longest_interval(const Plan& plan);
 
 // The same of windows that differ only in the interval of their ticks.
 uint64_t window_hash_of_any_interval(const Plan& plan, const Window& window);

@@ -24,6 +24,7 @@ Instance instance_of(const v1::InstanceRow& row) {
   instance.end_since = to_time(row.has_end_since_ms(), row.end_since_ms());
   instance.frozen = {row.frozen_ms()};
   instance.frozen_at = to_time(row.has_frozen_at_ms(), row.frozen_at_ms());
+  if (row.has_arrival_ms()) instance.arrival = WallTime{row.arrival_ms()};
   instance.sequence = row.sequence();
   instance.last_starts_at = to_time(row.has_last_starts_at_ms(), row.last_starts_at_ms());
   instance.last_event_at = to_time(row.has_last_event_at_ms(), row.last_event_at_ms());
@@ -59,6 +60,12 @@ Duration longest_retention(const Plan& plan, int group_space) {
   for (const PlannedRule& rule : plan.rules) {
     if (rule.group_space == group_space) longest = std::max(longest, rule.retention + rule.rule.interval);
   }
+  return longest;
+}
+
+Duration longest_interval(const Plan& plan) {
+  Duration longest = plan.resolution;
+  for (const PlannedRule& rule : plan.rules) longest = std::max(longest, rule.rule.interval);
   return longest;
 }
 

@@ -31,6 +31,13 @@ LastEvents Evaluator::last_events(const RuleState& state, uint64_t group) const 
   return last;
 }
 
+// Nothing if no row of the group took effect since the rule was last asked: then time made the verdict true, not an event.
+std::optional<WallTime> Evaluator::arrival_of(const RuleState& state, uint64_t group, EventTime tick) const {
+  const EventTime last_asked = tick - state.rule->rule.interval;
+  if (groups_[static_cast<size_t>(state.rule->group_space)].settled_at(group) <= last_asked) return std::nullopt;
+  return arrivals_.oldest(last_asked, tick);
+}
+
 void Evaluator::schedule_expiry(RuleState& state, uint64_t group, EventTime seen) {
   state.set_known(group, true);
   const EventTime at = ceil_to(seen + state.rule->retention, state.rule->rule.interval);
@@ -87,15 +94,18 @@ void Evaluator::transit(RuleState& state, uint64_t group, EventTime tick, const 
     after = load_instance(state, group, tick);
     transition = change(after, view);
   }
+  const bool begins = after.phase != Phase::kInactive && (before.phase == Phase::kInactive || after.active_at != before.active_at);
+  if (begins) after.arrival = arrival_of(state, group, tick);
   if (transition != Transition::kNone) {
     ++after.sequence;
     after.last_event_at = tick;
     const AlertContext context{*plan_, *state.rule, groups_of(state.rule->group_space).values(group), tick, view};
-    alerts_.push_back(make_alert(context, transition, before, after, reason));
+    alerts_.push_back(
+        {make_alert(context, transition, before, after, reason), transition == Transition::kFiring ? after.arrival : std::nullopt});
     ++counters_.alerts;
   }
   if (!(after == before) || transition != Transition::kNone) {
-    store_instance(state, group, after, transition == Transition::kFiring ? &alerts_.back() : nullptr);
+    store_instance(state, group, after, transition == Transition::kFiring ? &alerts_.back().event : nullptr);
   }
   state.put_instance(group, after);
   if (after.phase == Phase::kInactive) return;
@@ -149,6 +159,7 @@ void Evaluator::store_instance(const RuleState& state, uint64_t group, const Ins
   if (instance.end_since) row.set_end_since_ms(instance.end_since->ms);
   row.set_frozen_ms(instance.frozen.ms);
   if (instance.frozen_at) row.set_frozen_at_ms(instance.frozen_at->ms);
+  if (instance.arrival) row.set_arrival_ms(instance.arrival->ms);
   row.set_sequence(instance.sequence);
   if (instance.last_starts_at) row.set_last_starts_at_ms(instance.last_starts_at->ms);
   if (instance.last_event_at) row.set_last_event_at_ms(instance.last_event_at->ms);
@@ -189,7 +200,7 @@ void Evaluator::resolve_orphans(EventTime tick) {
       alert.clear_evidence();
       alert.set_ends_at(format_rfc3339(tick.ms));
       alert.set_evaluated_at(format_rfc3339(tick.ms));
-      alerts_.push_back(std::move(alert));
+      alerts_.push_back({std::move(alert), std::nullopt});
       ++counters_.alerts;
       row.set_last_event_at_ms(tick.ms);
     }

@@ -52,6 +52,10 @@ class Groups {
 
   // The tick at which rows of the group took effect last: panes and windows may hold them for as long as any rule remembers.
   EventTime& settled_at(uint64_t id) { return entries_.at(id).settled_at; }
+  EventTime settled_at(uint64_t id) const {
+    const Entry* entry = entries_.find(id);
+    return entry == nullptr ? EventTime::min() : entry->settled_at;
+  }
 
  private:
   struct Entry {

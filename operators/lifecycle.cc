@@ -21,6 +21,7 @@ void end_episode(Instance& instance) {
   instance.end_since.reset();
   instance.frozen = {};
   instance.frozen_at.reset();
+  instance.arrival.reset();
 }
 
 Transition step_pending(Instance& instance, const LifecycleTiming& timing, EventTime tick) {

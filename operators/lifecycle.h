@@ -35,6 +35,7 @@ struct Instance {
   // Ticks without a value under `no_data: keep` count neither into `for` nor into keep_firing_for.
   Duration frozen;                     // such time since active_at (pending) or since end_since (firing)
   std::optional<EventTime> frozen_at;  // the first tick of a stretch of them that has not ended
+  std::optional<WallTime> arrival;     // of the oldest record that may have made the verdict true at active_at; set by the evaluator
   // What outlives an episode.
   uint64_t sequence = 0;  // of the last alert event
   std::optional<EventTime> last_starts_at;

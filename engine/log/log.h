@@ -39,7 +39,7 @@ struct Record {
   std::string_view value;
   bool has_value = true;          // false: a tombstone
   bool padded = false;            // at least 64 readable bytes follow `value` (SIMD parsers want them)
-  int64_t timestamp_ms = 0;       // Kafka's record time, for log_append_time only
+  int64_t timestamp_ms = 0;       // Kafka's record time; 0 or less: none
   bool log_append_time = false;   // the topic stamps records when it appends them
   std::string_view content_type;  // header "content-type", or ""
 };

@@ -87,6 +87,8 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
     aggregator_.add(events_, in.clock, append_time);
     in.changed = true;
     in.last_arrival = now;
+    // Stamped by the producer or the broker; files have no such time, and a clock that is ahead of ours counts as ours.
+    if (record.timestamp_ms > 0) oldest_record_ = std::min(oldest_record_.value_or(now), WallTime{record.timestamp_ms});
   }
 }
 
@@ -181,6 +183,7 @@ v1::Frame AggregateWorker::make_header() {
   header.set_partitions(options_.partials_partitions);
   header.set_plan(plan_->version);
   header.set_resolution_ms(plan_->resolution.ms);
+  if (oldest_record_) header.set_oldest_record_ms(oldest_record_->ms);
   for (const auto& [name, count] : partition_counts_) {
     v1::InputTopic& topic = *header.add_topics();
     topic.set_name(name);
@@ -234,6 +237,7 @@ Status AggregateWorker::flush() {
   std::move(dead_letters_.begin(), dead_letters_.end(), std::back_inserter(transaction.records));
   dead_letters_.clear();
   dead_letter_bytes_ = 0;
+  oldest_record_.reset();
   add_offsets(transaction);
   last_flush_ = clock_();
   flushed_watermark_ = floor_to(slowest_watermark(), plan_->resolution);
@@ -274,6 +278,7 @@ void AggregateWorker::drop_all() {
   aggregator_.drop();
   dead_letters_.clear();
   dead_letter_bytes_ = 0;
+  oldest_record_.reset();
   for (Input& in : inputs_) in = Input();
   records_.clear();
   waiting_for_room_ = false;

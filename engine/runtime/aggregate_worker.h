@@ -149,6 +149,7 @@ class AggregateWorker final : public log::ConsumerListener {
   std::vector<Input> inputs_;  // by source
   std::vector<log::OutRecord> dead_letters_;
   size_t dead_letter_bytes_ = 0;
+  std::optional<WallTime> oldest_record_;  // since the last flush
   std::map<std::string, uint64_t> dead_letter_reasons_;
   bool waiting_for_room_ = false;        // full, and the transaction in flight takes long: nothing is read
   std::vector<std::string> overflowed_;  // labels, as last told

@@ -182,6 +182,14 @@ bool EvaluateWorker::commit_due() const {
   return consumed && clock_() - last_commit_ >= options_.commit_interval;
 }
 
+void EvaluateWorker::append_alert(RaisedAlert& alert, log::Transaction& transaction) {
+  if (alert.arrival) alert.event.mutable_evidence()->set_detection_ms(std::max<int64_t>(0, (clock_() - *alert.arrival).ms));
+  append_alert_records(alert.event, options_.alerts, transaction.records);
+  ++counters_.alerts;
+  const WallTime tick{parse_rfc3339(alert.event.evaluated_at()).value_or(0)};
+  alerts_in_flight_.push_back({alert.event.rule(), alert.event.state(), tick, alert.arrival});
+}
+
 Status EvaluateWorker::commit() {
   log::Transaction transaction;
   transaction.group = consumer_->group_metadata();
@@ -191,11 +199,7 @@ Status EvaluateWorker::commit() {
     const int64_t position = consumer_->position(source);
     // Records below the committed offset are read again only to fill memory: there is nothing to commit before they are through.
     if (position < task.evaluator->next_offset().value_or(0)) continue;
-    for (const v1::AlertEvent& alert : task.evaluator->take_alerts()) {
-      append_alert_records(alert, options_.alerts, transaction.records);
-      ++counters_.alerts;
-      alerts_in_flight_.push_back({alert.rule(), alert.state(), WallTime{parse_rfc3339(alert.evaluated_at()).value_or(0)}});
-    }
+    for (RaisedAlert& alert : task.evaluator->take_alerts()) append_alert(alert, transaction);
     const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position);
     for (const state::WriteBatch::Operation& operation : batch->operations) {
       const state::ChangelogRecord record = state::encode(operation);
@@ -244,6 +248,7 @@ void EvaluateWorker::count_committed_alerts() {
   const WallTime now = clock_();
   for (AlertInFlight& alert : std::exchange(alerts_in_flight_, {})) {
     alert_commit_delay_.observe(now - alert.tick);
+    if (alert.arrival) alert_detection_.observe(now - *alert.arrival);
     ++alerts_committed_[{std::move(alert.rule), std::move(alert.state)}];
   }
 }
@@ -434,6 +439,7 @@ WorkerMetrics EvaluateWorker::metrics() {
   metrics.alerts_committed = alerts_committed_;
   metrics.tick_delay = tick_delay_;
   metrics.alert_commit_delay = alert_commit_delay_;
+  metrics.alert_detection = alert_detection_;
   metrics.memory_bytes = memory_bytes();
   metrics.memory_budget_bytes = memory_budget_bytes();
   metrics.input_pauses = counters_.pauses;

@@ -111,7 +111,8 @@ class EvaluateWorker final : public log::ConsumerListener {
   struct AlertInFlight {
     std::string rule;
     std::string state;
-    WallTime tick;  // the wall time that the alert speaks of
+    WallTime tick;                    // the wall time that the alert speaks of
+    std::optional<WallTime> arrival;  // of the event that brought it about
   };
 
   Result<std::optional<int64_t>> restore(const log::Assignment& assignment);
@@ -120,6 +121,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   void tell_of_repeats(int32_t partition, int64_t offset);
   Status advance();
   bool commit_due() const;
+  void append_alert(RaisedAlert& alert, log::Transaction& transaction);
   Status commit();
   Status settle(bool wait);
   Status settle(std::optional<Result<log::CommitReceipt>> outcome);
@@ -163,6 +165,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed_;  // by rule and state
   Histogram tick_delay_{Histogram::kDelayBoundsMs};
   Histogram alert_commit_delay_{Histogram::kDelayBoundsMs};
+  Histogram alert_detection_{Histogram::kDelayBoundsMs};
 };
 
 }  // namespace tocsin

@@ -160,6 +160,8 @@ void add_alerts(const ProcessView& view, Exposition& out) {
   }
   out.histogram("tocsin_alert_commit_delay_seconds", "From an alert event's evaluatedAt to the wall time at which it was committed.")
       .add(sum(view, &WorkerMetrics::alert_commit_delay));
+  out.histogram("tocsin_alert_detection_seconds", "From the event that made a rule's verdict true to the commit of the firing event.")
+      .add(sum(view, &WorkerMetrics::alert_detection));
 }
 
 void add_partitions(const ProcessView& view, Exposition& out) {

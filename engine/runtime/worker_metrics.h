@@ -83,6 +83,7 @@ struct WorkerMetrics {
   std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed;  // by rule and state
   Histogram tick_delay{Histogram::kDelayBoundsMs};
   Histogram alert_commit_delay{Histogram::kDelayBoundsMs};
+  Histogram alert_detection{Histogram::kDelayBoundsMs};
 
   // Both.
   uint64_t memory_bytes = 0;  // by the worker's own account

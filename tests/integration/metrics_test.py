@@ -212,6 +212,11 @@ def at_work(work, rules):
         expect("dead letters in the topic", len(broker.dump("metrics.dead-letters")), 1)
         delay = value(after, "tocsin_alert_commit_delay_seconds_sum")
         print(f"the alert was committed {delay} s after its tick", flush=True)
+        detection = value(after, "tocsin_alert_detection_seconds_sum")
+        evidence = broker.dump("metrics.alerts")[0]["evidence"]
+        print(f"and {detection} s after its event; it says {evidence}", flush=True)
+        if not 0 < int(evidence["detectionMs"]) / 1000 <= detection < 15:
+            raise Failure(f"a detection time of {detection} s is not to be believed")
         if not 0 < delay < 10:
             raise Failure(f"an alert's delay of {delay} s is not to be believed")
         for topic, partitions in (("metrics-in", 2), ("metrics.partials", 4)):

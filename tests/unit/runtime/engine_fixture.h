@@ -202,7 +202,7 @@ inline std::string line_of(const v1::AlertEvent& alert) {
   std::string text = fmt::format("{} {} #{} {} {} {} active {} starts {} ends {} value {}", alert.evaluated_at(), alert.id(),
                                  alert.sequence(), alert.rule(), alert.state(), alert.reason(), alert.active_at(), alert.starts_at(),
                                  alert.ends_at(), alert.has_value() ? fmt::format("{}", alert.value()) : "-");
-  for (const auto& [name, value] : labels) text += " " + name + "=" + value;
+  for (const auto& [name, value] : labels) text += fmt::format(" {}={}", name, value);
   const v1::Evidence& evidence = alert.evidence();
   return text + fmt::format(" {}/{} in {} to {}", evidence.errors(), evidence.count(), evidence.window_start(), evidence.window_end());
 }
@@ -210,6 +210,7 @@ inline std::string line_of(const v1::AlertEvent& alert) {
 // Sorted, since the order of different instances depends on the batching.
 inline std::vector<std::string> sorted_lines(const std::vector<v1::AlertEvent>& alerts) {
   std::vector<std::string> lines;
+  lines.reserve(alerts.size());
   for (const v1::AlertEvent& alert : alerts) lines.push_back(line_of(alert));
   std::sort(lines.begin(), lines.end());
   return lines;
