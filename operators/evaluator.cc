@@ -114,7 +114,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
   }
   std::vector<uint64_t> predicates;
   for (const EventPredicate& predicate : view.predicates) predicates.push_back(predicate.id());
-  Result<RowsReader> reader = RowsReader::open(rows.rows(), {true, true, rows.rows().digest_size() > 0, predicates.size()}, view.thresholds,
+  Result<RowsReader> reader = RowsReader::open(rows.rows(), {true, true, rows.rows().sketch_size() > 0, predicates.size()}, view.thresholds,
                                                {rows.thresholds_us().begin(), rows.thresholds_us().end()}, predicates,
                                                {rows.predicates().begin(), rows.predicates().end()});
   if (!reader.ok()) return reader.status();

@@ -87,6 +87,7 @@ class RowBuilder {
     partial.total.above.resize(view.thresholds.size());
     partial.total.predicates.resize(view.predicates.size());
     for (const Contribution& contribution : contributions) add(view, contribution, partial);
+    if (view.latency) add_sketch(contributions, partial.sketch.parts);
     return partial;
   }
 
@@ -115,12 +116,28 @@ class RowBuilder {
     partial.sketch.latency_min_us = std::min(partial.sketch.latency_min_us, accumulator.latency_min_us);
     partial.sketch.latency_max_us = std::max(partial.sketch.latency_max_us, accumulator.latency_max_us);
     count_above(view.thresholds, accumulator.values(), total.above);
-    partial.sketch.digest.add_sorted(accumulator.values());
     if (side == nullptr) return;
-    for (const auto& [latency_us, weight] : *side) {
-      count_above(view.thresholds, latency_us, weight, total.above);
-      partial.sketch.digest.add(static_cast<double>(latency_us), weight);
+    for (const auto& [latency_us, weight] : *side) count_above(view.thresholds, latency_us, weight, total.above);
+  }
+
+  // Few values as they are, many as one t-digest; what has a weight or needs more than 32 bits goes into a t-digest, too.
+  void add_sketch(std::span<const Contribution> contributions, SketchParts& parts) {
+    size_t values = 0;
+    for (const Contribution& contribution : contributions) values += accumulators_.all()[contribution.accumulator].size;
+    TDigest digest;
+    for (const Contribution& contribution : contributions) {
+      Accumulator& accumulator = accumulators_.all()[contribution.accumulator];
+      if (values > SketchParts::kValuesMax) {
+        digest.add_sorted(accumulator.values());
+      } else if (accumulator.size > 0) {
+        parts.add_values(accumulator.values());
+      }
+      if (accumulator.side_list < 0) continue;
+      for (const auto& [latency_us, weight] : accumulators_.side_list(accumulator.side_list)) {
+        digest.add(static_cast<double>(latency_us), weight);
+      }
     }
+    if (!digest.empty()) parts.add_digest(digest);
   }
 
   const Plan& plan_;
@@ -150,7 +167,7 @@ class ViewRowsWriter {
     writer_.add(local_group(row.group), row.pane.ms, partial);
     const v1::Rows& rows = out_.rows();
     bytes_ += kRowBytes + partial.total.above.size() + 2 * partial.total.predicates.size();
-    if (rows.digest_size() > 0) bytes_ += static_cast<size_t>(rows.digest(rows.digest_size() - 1).size());
+    if (rows.sketch_size() > 0) bytes_ += static_cast<size_t>(rows.sketch(rows.sketch_size() - 1).size());
   }
 
   bool full() const { return bytes_ >= kBytesMax; }

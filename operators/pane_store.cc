@@ -11,6 +11,9 @@ namespace {
 
 // Groups in a block: some tens of kilobytes, so that reading one group's part stays cheap.
 constexpr size_t kRowsPerBlock = 512;
+// A rolled-up sketch that is longer than that becomes one t-digest, which is never longer than half of it by much. So the finer levels of a
+// group of some hundred values a second only list values, and one merge a minute is all the work.
+constexpr size_t kSketchBytesMax = 8 << 10;
 
 RowsShape shape_of(const View& view, keys::PanePart part) {
   const bool counters = part == keys::PanePart::kCounters;
@@ -155,6 +158,7 @@ Status PaneStore::roll_up_pane(int v, size_t level, EventTime start, EventTime e
     if (view(v).latency) TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kSketches, merge));
   }
   if (merged.empty()) return {};
+  for (auto& [group, partial] : merged) partial.sketch.parts.compact_beyond(kSketchBytesMax);
   PaneRows rows(std::make_move_iterator(merged.begin()), std::make_move_iterator(merged.end()));
   write(v, level, start, end, rows);
   return {};
@@ -185,10 +189,16 @@ Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime n
 }
 
 Status PaneStore::read_sketch(int v, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch) {
-  const auto merge = [&sketch](EventTime, uint64_t, const Partial& partial) { sketch.merge(partial.sketch); };
+  SketchMerger merger;
+  const auto merge = [&](EventTime, uint64_t, const Partial& partial) {
+    sketch.latency_min_us = std::min(sketch.latency_min_us, partial.sketch.latency_min_us);
+    sketch.latency_max_us = std::max(sketch.latency_max_us, partial.sketch.latency_max_us);
+    merger.add(partial.sketch.parts);
+  };
   for (const Piece& piece : cover(v, from, to, now)) {
     TOCSIN_RETURN_IF_ERROR(read_pane(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kSketches, merge, group));
   }
+  sketch.digest = merger.take();
   return {};
 }
 

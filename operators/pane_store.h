@@ -52,7 +52,7 @@ class PaneStore {
   // `now`: what ended at or before it is closed.
   using CounterVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   Status read_counters(int view, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit);
-  // Merges the sketches of one group over [from, to) into `sketch`.
+  // Puts the sketches of one group over [from, to) together; `sketch` is empty before.
   Status read_sketch(int view, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch);
 
   // The start of the first pane in [from, to) that holds anything, at a level no wider than `width`; max() if none.

@@ -8,7 +8,7 @@ namespace {
 // A row with its place in the hash table, which is at most seven eighths full and doubles.
 constexpr size_t kRowBytes = 2 * (sizeof(Partial) + sizeof(uint64_t));
 
-size_t heap_bytes(const Partial& partial) { return partial.total.heap_bytes() + partial.sketch.digest.heap_bytes(); }
+size_t heap_bytes(const Partial& partial) { return partial.total.heap_bytes() + partial.sketch.parts.heap_bytes(); }
 
 }  // namespace
 

@@ -13,19 +13,7 @@ EventTime absolute(uint64_t stored, int64_t pane_start_ms) {
   return stored == 0 ? EventTime::min() : EventTime{pane_start_ms + static_cast<int64_t>(stored - 1)};
 }
 
-// Whether counts above thresholds follow from the digest, so that they need not be stored.
-bool follows_from_digest(const RowsShape& shape, const Partial& partial) { return shape.sketches && partial.sketch.digest.is_raw(); }
-
 }  // namespace
-
-void count_above_thresholds(const TDigest& raw, const std::vector<uint64_t>& thresholds, std::vector<uint64_t>& above) {
-  above.assign(thresholds.size(), 0);
-  for (const TDigest::Entry& entry : raw.raw()) {
-    const auto next = std::lower_bound(thresholds.begin(), thresholds.end(), entry.value,
-                                       [](uint64_t threshold, double value) { return static_cast<double>(threshold) < value; });
-    if (next != thresholds.begin()) above[static_cast<size_t>(next - thresholds.begin()) - 1] += entry.weight;
-  }
-}
 
 void RowsWriter::set_pane(int64_t pane, uint64_t visible_from_ms) {
   rows_.add_pane(pane - last_pane_);
@@ -50,16 +38,11 @@ void RowsWriter::add(uint64_t group, int64_t pane_start_ms, const Partial& parti
   if (shape_.sketches) {
     rows_.add_latency_min_us(partial.sketch.latency_min_us);
     rows_.add_latency_max_us(partial.sketch.latency_max_us);
-    std::string* digest = rows_.add_digest();
-    if (!partial.sketch.digest.empty()) partial.sketch.digest.encode(*digest);
+    rows_.add_sketch(partial.sketch.parts.bytes());
   }
 }
 
 void RowsWriter::add_above(const Partial& partial) {
-  if (follows_from_digest(shape_, partial)) {
-    rows_.add_above(0);
-    return;
-  }
   const std::vector<uint64_t>& above = partial.total.above;
   rows_.add_above(static_cast<uint64_t>(above.size()) - static_cast<uint64_t>(std::count(above.begin(), above.end(), uint64_t{0})));
   for (size_t i = 0; i < above.size(); ++i) {
@@ -77,7 +60,7 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
                             rows.latency_sum_us_size() == n && rows.latency_sum_us_high_size() == n && rows.last_event_ms_size() == n &&
                             rows.last_latency_event_ms_size() == n && rows.above_size() >= n &&
                             rows.predicates_size() == n * static_cast<int>(column_predicates.size());
-  const bool sketches_fit = rows.latency_min_us_size() == n && rows.latency_max_us_size() == n && rows.digest_size() == n;
+  const bool sketches_fit = rows.latency_min_us_size() == n && rows.latency_max_us_size() == n && rows.sketch_size() == n;
   const bool frame_fits = rows.pane_size() == n && rows.visible_from_ms_size() == n;
   if ((shape.counters && !counters_fit) || (shape.sketches && !sketches_fit) || (shape.frame && !frame_fits)) {
     return data_loss("rows whose columns differ in length");
@@ -114,10 +97,6 @@ bool RowsReader::next() {
 }
 
 Status RowsReader::read_above(Partial& partial) const {
-  if (follows_from_digest(shape_, partial)) {
-    count_above_thresholds(partial.sketch.digest, thresholds_, partial.total.above);
-    return {};
-  }
   partial.total.above.assign(thresholds_.size(), 0);
   if (above_position_ >= rows_->above_size() || next_above_position_ > rows_->above_size())
     return data_loss("a row's threshold counts are cut off");
@@ -135,12 +114,9 @@ Status RowsReader::read(int64_t pane_start_ms, Partial& partial) const {
   if (shape_.sketches) {
     partial.sketch.latency_min_us = rows_->latency_min_us(i);
     partial.sketch.latency_max_us = rows_->latency_max_us(i);
-    partial.sketch.digest = TDigest();
-    if (!rows_->digest(i).empty()) {
-      std::optional<TDigest> digest = TDigest::decode(rows_->digest(i));
-      if (!digest) return data_loss("a row's t-digest is damaged");
-      partial.sketch.digest = std::move(*digest);
-    }
+    std::optional<SketchParts> parts = SketchParts::from_bytes(rows_->sketch(i));
+    if (!parts) return data_loss("a row's quantile sketch is damaged");
+    partial.sketch.parts = std::move(*parts);
   }
   if (!shape_.counters) return {};
   Total& total = partial.total;

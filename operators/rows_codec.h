@@ -18,7 +18,7 @@ namespace tocsin {
 struct RowsShape {
   bool frame = false;     // pane and visible_from columns
   bool counters = true;   // everything that can be added and subtracted, and last event times
-  bool sketches = false;  // min, max and digest
+  bool sketches = false;  // min, max and sketch
   size_t predicates = 0;
 };
 
@@ -52,7 +52,7 @@ class RowsReader {
   uint64_t group() const { return rows_->group(static_cast<int>(row_)); }
   int64_t pane() const { return pane_; }
   uint64_t visible_from_ms() const { return rows_->visible_from_ms(static_cast<int>(row_)); }
-  // Fills `partial` with the row. An error if its digest is damaged.
+  // Fills `partial` with the row. An error if its sketch is damaged.
   Status read(int64_t pane_start_ms, Partial& partial) const;
 
  private:
@@ -69,8 +69,5 @@ class RowsReader {
   int next_above_position_ = 0;
   int64_t pane_ = 0;
 };
-
-// Fills total.above from the exact entries of a raw digest.
-void count_above_thresholds(const TDigest& raw, const std::vector<uint64_t>& thresholds, std::vector<uint64_t>& above);
 
 }  // namespace tocsin

@@ -43,10 +43,11 @@ uint64_t Total::count_above(int threshold) const {
   return sum;
 }
 
-void Sketch::merge(const Sketch& other) {
+void PartialSketch::merge(const PartialSketch& other) {
   latency_min_us = std::min(latency_min_us, other.latency_min_us);
   latency_max_us = std::max(latency_max_us, other.latency_max_us);
-  if (!other.digest.empty()) digest.merge(other.digest);
+  parts.append(other.parts);
+  parts.compact_beyond(kBytesMax);
 }
 
 void Partial::merge(const Partial& other) {

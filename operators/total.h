@@ -11,7 +11,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/time.h"
-#include "operators/sketch/tdigest.h"
+#include "operators/sketch/sketch_parts.h"
 
 namespace tocsin {
 
@@ -38,19 +38,29 @@ struct Total {
   uint64_t count_above(int threshold) const;
 };
 
-// What cannot be subtracted: extremes and the quantile sketch.
+// What cannot be subtracted: extremes and the quantile sketch. Of a window, put together for whoever asks.
 struct Sketch {
   uint64_t latency_min_us = UINT64_MAX;
   uint64_t latency_max_us = 0;
   TDigest digest;
+};
 
-  void merge(const Sketch& other);
+// The same of rows and panes.
+struct PartialSketch {
+  uint64_t latency_min_us = UINT64_MAX;
+  uint64_t latency_max_us = 0;
+  SketchParts parts;
+
+  // Parts of hot groups become one when they are this long: it bounds what a group takes in memory until its row is written.
+  static constexpr size_t kBytesMax = 16 << 10;
+
+  void merge(const PartialSketch& other);
 };
 
 // One group's part in one pane of one view.
 struct Partial {
   Total total;
-  Sketch sketch;
+  PartialSketch sketch;
   EventTime last_event = EventTime::min();          // greatest event time of requests
   EventTime last_latency_event = EventTime::min();  // of those with a latency
 

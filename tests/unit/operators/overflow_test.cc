@@ -50,7 +50,7 @@ class Stage1 {
       const View& view = plan_->views[static_cast<size_t>(plan_->find_view(rows.view()))];
       const std::vector<uint64_t> predicates(rows.predicates().begin(), rows.predicates().end());
       auto reader =
-          RowsReader::open(rows.rows(), {true, true, rows.rows().digest_size() > 0, predicates.size()}, {}, {}, predicates, predicates);
+          RowsReader::open(rows.rows(), {true, true, rows.rows().sketch_size() > 0, predicates.size()}, {}, {}, predicates, predicates);
       ASSERT_TRUE(reader.ok()) << reader.status().message();
       Partial partial;
       while (reader->next()) {

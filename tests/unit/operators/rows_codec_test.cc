@@ -23,13 +23,15 @@ Partial partial_of(int latencies, uint64_t first_us, int64_t pane_start_ms) {
     total.latency_sum_us += us;
     partial.sketch.latency_min_us = std::min(partial.sketch.latency_min_us, us);
     partial.sketch.latency_max_us = std::max(partial.sketch.latency_max_us, us);
-    partial.sketch.digest.add(static_cast<double>(us));
     for (size_t t = kThresholds.size(); t-- > 0;) {
       if (us <= kThresholds[t]) continue;
       ++total.above[t];
       break;
     }
   }
+  std::vector<uint32_t> values;
+  for (int i = 0; i < latencies; ++i) values.push_back(static_cast<uint32_t>(first_us) + 5 * static_cast<uint32_t>(i));
+  if (latencies > 0) partial.sketch.parts.add_values(values);
   total.latency_count = static_cast<uint64_t>(latencies);
   total.count = total.latency_count + 3;
   total.errors = 2;
@@ -51,8 +53,7 @@ void expect_equal(const Partial& actual, const Partial& expected) {
   EXPECT_EQ(actual.last_latency_event, expected.last_latency_event);
   EXPECT_EQ(actual.sketch.latency_min_us, expected.sketch.latency_min_us);
   EXPECT_EQ(actual.sketch.latency_max_us, expected.sketch.latency_max_us);
-  EXPECT_EQ(actual.sketch.digest.count(), expected.sketch.digest.count());
-  EXPECT_EQ(actual.sketch.digest.quantile(0.5), expected.sketch.digest.quantile(0.5));
+  EXPECT_EQ(actual.sketch.parts.bytes(), expected.sketch.parts.bytes());
 }
 
 struct Row {
@@ -62,7 +63,7 @@ struct Row {
   Partial partial;
 };
 
-// Raw digests, clustered ones, none; panes that go up and down, also below zero.
+// Rows with few latencies, many, none; panes that go up and down, also below zero.
 std::vector<Row> some_rows() {
   std::vector<Row> rows;
   for (const int latencies : {3, 0, 500, 64, 65}) {
@@ -169,7 +170,7 @@ TEST(RowsCodec, ColumnsOfDifferentLengthAreRefused) {
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_latency_sum_us_high()->RemoveLast(); }), StatusCode::kDataLoss);
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_last_event_ms()->RemoveLast(); }), StatusCode::kDataLoss);
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_predicates()->RemoveLast(); }), StatusCode::kDataLoss);
-  EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_digest()->RemoveLast(); }), StatusCode::kDataLoss);
+  EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_sketch()->RemoveLast(); }), StatusCode::kDataLoss);
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_pane()->RemoveLast(); }), StatusCode::kDataLoss);
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.mutable_visible_from_ms()->RemoveLast(); }), StatusCode::kDataLoss);
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.clear_above(); }), StatusCode::kDataLoss);
@@ -189,9 +190,9 @@ Status read_all(const v1::Rows& rows) {
 TEST(RowsCodec, DamagedContentIsDataLoss) {
   const v1::Rows sound = encode({{0, 0, 0, partial_of(500, 60, 0)}});
   ASSERT_TRUE(read_all(sound).ok());
-  v1::Rows digest = sound;
-  digest.set_digest(0, sound.digest(0).substr(0, sound.digest(0).size() / 2));
-  EXPECT_EQ(read_all(digest).code(), StatusCode::kDataLoss);
+  v1::Rows sketch = sound;
+  sketch.set_sketch(0, sound.sketch(0).substr(0, sound.sketch(0).size() / 2));
+  EXPECT_EQ(read_all(sketch).code(), StatusCode::kDataLoss);
   v1::Rows cut_off = sound;
   cut_off.mutable_above()->RemoveLast();
   EXPECT_EQ(read_all(cut_off).code(), StatusCode::kDataLoss);
@@ -212,15 +213,6 @@ TEST(RowsCodec, NoDamageOfAColumnReadsOutOfBounds) {
     v1::Rows rows;
     if (rows.ParseFromString(bytes)) (void)read_all(rows);
   }
-}
-
-TEST(RowsCodec, CountsAboveThresholdsFollowFromARawDigest) {
-  TDigest raw;
-  for (const double value : {100.0, 101.0, 200.0, 300.0, 301.0}) raw.add(value, 2);
-  ASSERT_TRUE(raw.is_raw());
-  std::vector<uint64_t> above;
-  count_above_thresholds(raw, kThresholds, above);
-  EXPECT_EQ(above, (std::vector<uint64_t>{4, 2, 2}));
 }
 
 }  // namespace

@@ -58,8 +58,8 @@ TEST(Partial, MergingKeepsExtremesAndTheLatestEvents) {
   a.total.count = 2;
   a.sketch.latency_min_us = 10;
   a.sketch.latency_max_us = 20;
-  a.sketch.digest.add(10);
-  a.sketch.digest.add(20);
+  a.sketch.parts.add_values(std::vector<uint32_t>{10});
+  a.sketch.parts.add_values(std::vector<uint32_t>{20});
   a.last_event = EventTime{500};
   a.last_latency_event = EventTime{400};
   Partial b;
@@ -69,7 +69,9 @@ TEST(Partial, MergingKeepsExtremesAndTheLatestEvents) {
   EXPECT_EQ(a.total.count, 3U);
   EXPECT_EQ(a.sketch.latency_min_us, 10U);
   EXPECT_EQ(a.sketch.latency_max_us, 20U);
-  EXPECT_EQ(a.sketch.digest.count(), 2U);
+  SketchMerger merger;
+  merger.add(a.sketch.parts);
+  EXPECT_EQ(merger.take().count(), 2U);
   EXPECT_EQ(a.last_event, EventTime{600});
   EXPECT_EQ(a.last_latency_event, EventTime{400});
 }
