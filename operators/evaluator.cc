@@ -22,6 +22,10 @@ Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store
     state.timing = {planned.rule.hold, planned.rule.keep_firing_for, planned.rule.cooldown};
     state.definition = definition_hash(planned);
   }
+  families_ = families_of(*plan_);
+  for (size_t f = 0; f < families_.size(); ++f) {
+    for (const int rule : families_[f].rules()) rules_[static_cast<size_t>(rule)].family = static_cast<int>(f);
+  }
 }
 
 Evaluator::~Evaluator() = default;
@@ -40,6 +44,7 @@ Evaluator::Memory Evaluator::memory() const {
   Memory memory;
   for (const Groups& groups : groups_) memory.groups += groups.memory_bytes();
   for (const RuleState& state : rules_) memory.groups += state.memory_bytes();
+  for (const RuleFamily& family : families_) memory.groups += family.memory_bytes();
   memory.groups += timers_.size() * sizeof(Timer) + panes_.memory_bytes();
   for (size_t i = 0; i < windows_.size(); ++i) {
     const View& view = plan_->views[static_cast<size_t>(plan_->windows[i].view)];
@@ -249,12 +254,9 @@ Status Evaluator::move_windows(EventTime tick) {
       overlay_.put(keys::last_events(options_.partition, window_hash(*plan_, window), group),
                    encode_last_events(windows_[i].last_events(group), window_hash_of_any_interval(*plan_, window)));
     }
-    for (RuleState& state : rules_) {
-      const auto uses = [i](const std::vector<int>& windows) {
-        return std::find(windows.begin(), windows.end(), static_cast<int>(i)) != windows.end();
-      };
-      if (!uses(state.rule->windows) && !uses(state.rule->resolve_windows)) continue;
-      for (const uint64_t group : windows_[i].changed()) state.mark_dirty(group, tick);
+    for (RuleFamily& family : families_) {
+      if (!family.uses(static_cast<int>(i))) continue;
+      for (const uint64_t group : windows_[i].changed()) family.mark_dirty(group, tick);
     }
   }
   return {};
@@ -266,21 +268,28 @@ void Evaluator::run_timers(EventTime tick) {
     const Timer timer = timers_.top();
     timers_.pop();
     switch (timer.kind) {
-      case Timer::Kind::kExpire: expire_group(rules_[static_cast<size_t>(timer.owner)], timer.group, tick); break;
-      case Timer::Kind::kEvaluate: rules_[static_cast<size_t>(timer.owner)].mark_dirty(timer.group, tick); break;
+      case Timer::Kind::kExpire: expire_group(families_[static_cast<size_t>(timer.owner)], timer.group, tick); break;
+      case Timer::Kind::kEvaluate: {
+        RuleFamily& family = families_[static_cast<size_t>(rules_[static_cast<size_t>(timer.owner)].family)];
+        family.mark_due(timer.group, timer.owner, tick);
+        break;
+      }
       case Timer::Kind::kCleanUp: clean_up_group(timer.owner, timer.group, tick); break;
     }
   }
 }
 
 Status Evaluator::evaluate_dirty(EventTime tick) {
-  for (RuleState& state : rules_) {
-    if (state.dirty.empty()) continue;
-    if (tick <= horizon(state.rule->rule.interval)) {
-      std::sort(state.dirty.begin(), state.dirty.end());
-      for (const uint64_t group : state.dirty) TOCSIN_RETURN_IF_ERROR(evaluate_rule(state, group, tick));
+  for (RuleFamily& family : families_) {
+    if (!family.has_work()) continue;
+    const RuleFamily::Work work = family.take_work();
+    if (tick > horizon(family.shared().rule.interval)) continue;
+    auto due = work.due.begin();
+    for (const uint64_t group : work.groups) {
+      const auto end = std::find_if(due, work.due.end(), [group](const auto& entry) { return entry.first != group; });
+      TOCSIN_RETURN_IF_ERROR(evaluate_family(family, group, tick, {due, end}));
+      due = end;
     }
-    state.dirty.clear();
   }
   return {};
 }

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <span>
 #include <vector>
 
 #include "engine/base/status.h"
@@ -30,6 +31,7 @@
 #include "operators/pane_store.h"
 #include "operators/pending_rows.h"
 #include "operators/plan.h"
+#include "operators/rule_family.h"
 #include "operators/rule_state.h"
 #include "operators/window_state.h"
 #include "state/overlay.h"
@@ -138,13 +140,14 @@ class Evaluator {
   Status evaluate_dirty(EventTime tick);
 
   // Rules.
-  Status evaluate_rule(RuleState& state, uint64_t group, EventTime tick);
-  void expire_group(RuleState& state, uint64_t group, EventTime tick);
-  void transit(RuleState& state, uint64_t group, EventTime tick, const std::function<Transition(Instance&, GroupView&)>& change,
+  Status evaluate_family(RuleFamily& family, uint64_t group, EventTime tick, std::span<const std::pair<uint64_t, int>> due);
+  Status evaluate_rule(RuleState& state, GroupView& view);
+  void expire_group(RuleFamily& family, uint64_t group, EventTime tick);
+  void transit(RuleState& state, GroupView& view, const std::function<Transition(Instance&, GroupView&)>& change,
                const std::string& reason);
-  LastEvents last_events(const RuleState& state, uint64_t group) const;
+  LastEvents last_events(const RuleFamily& family, uint64_t group) const;
   std::optional<WallTime> arrival_of(const RuleState& state, uint64_t group, EventTime tick) const;
-  void schedule_expiry(RuleState& state, uint64_t group, EventTime tick);
+  void schedule_expiry(RuleFamily& family, uint64_t group, EventTime seen);
   void clean_up_group(int group_space, uint64_t group, EventTime tick);
   // Looks at the instance again when time alone moves it on after `tick`: `for`, `keep_firing_for` and `cooldown` run out.
   void await_change(const RuleState& state, uint64_t group, const Instance& instance, EventTime tick);
@@ -167,6 +170,7 @@ class Evaluator {
   std::vector<Groups> groups_;        // by group space
   std::vector<WindowState> windows_;  // as in the plan
   std::vector<RuleState> rules_;      // as in the plan
+  std::vector<RuleFamily> families_;
   InputTracker inputs_;
   FrameAssembler assembler_;
   std::map<int64_t, EventTime> held_;  // frames, by offset, whose rows may not take effect before a tick

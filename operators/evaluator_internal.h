@@ -15,7 +15,7 @@ struct Evaluator::Timer {
   enum class Kind : uint8_t { kExpire, kEvaluate, kCleanUp };
   EventTime at;
   Kind kind;
-  int owner;  // index of the rule; kCleanUp: of the group space
+  int owner;  // index of the rule; kExpire: of the family; kCleanUp: of the group space
   uint64_t group;
 
   auto order() const { return std::tuple(at, kind, owner, group); }
@@ -28,6 +28,8 @@ class Evaluator::GroupView : public GroupWindows {
 
   const Total& total(int window) override { return evaluator_.windows_[static_cast<size_t>(window)].total(group_); }
   const Sketch& sketch(int window) override;
+  uint64_t group() const { return group_; }
+  EventTime tick() const { return tick_; }
 
  private:
   Evaluator& evaluator_;

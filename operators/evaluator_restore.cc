@@ -198,21 +198,25 @@ Status Evaluator::restore_instances() {
 }
 
 void Evaluator::restore_timers() {
-  for (RuleState& state : rules_) {
-    const EventTime next = std::max(first_tick(state.rule->rule.interval), next_multiple(*evaluated_, state.rule->rule.interval));
-    Groups& groups = groups_of(state.rule->group_space);
-    if (state.rule->by.empty()) {
-      if (owns(state.rule->group_space, {})) timers_.push({next, Timer::Kind::kEvaluate, state.index, groups.find_or_add({})});
-      continue;
+  for (RuleFamily& family : families_) {
+    const PlannedRule& shared = family.shared();
+    const EventTime next = std::max(first_tick(shared.rule.interval), next_multiple(*evaluated_, shared.rule.interval));
+    Groups& groups = groups_of(shared.group_space);
+    for (uint64_t group = 0; group < groups.end_id() && !shared.by.empty(); ++group) {
+      const EventTime seen = last_events(family, group).event;
+      const bool forgotten = seen == EventTime::min() || ceil_to(seen + shared.retention, shared.rule.interval) < next;
+      if (groups.is_stored(group) && !forgotten) schedule_expiry(family, group, seen);
     }
-    for (uint64_t group = 0; group < groups.end_id(); ++group) {
-      const EventTime seen = last_events(state, group).event;
-      const bool forgotten = seen == EventTime::min() || ceil_to(seen + state.rule->retention, state.rule->rule.interval) < next;
-      if (groups.is_stored(group) && !forgotten) schedule_expiry(state, group, seen);
-    }
-    for (const auto& [group, instance] : state.instances) {
-      timers_.push({next, Timer::Kind::kEvaluate, state.index, group});
-      await_change(state, group, instance, next);
+    for (const int rule : family.rules()) {
+      const RuleState& state = rules_[static_cast<size_t>(rule)];
+      if (shared.by.empty()) {
+        if (owns(shared.group_space, {})) timers_.push({next, Timer::Kind::kEvaluate, rule, groups.find_or_add({})});
+        continue;
+      }
+      for (const auto& [group, instance] : state.instances) {
+        timers_.push({next, Timer::Kind::kEvaluate, rule, group});
+        await_change(state, group, instance, next);
+      }
     }
   }
   for (size_t space = 0; space < groups_.size(); ++space) {

@@ -22,9 +22,9 @@ const Sketch& Evaluator::GroupView::sketch(int window) {
   return found->second;
 }
 
-LastEvents Evaluator::last_events(const RuleState& state, uint64_t group) const {
+LastEvents Evaluator::last_events(const RuleFamily& family, uint64_t group) const {
   LastEvents last;
-  for (const AggregateRef& aggregate : state.rule->program.aggregates) {
+  for (const AggregateRef& aggregate : family.shared().program.aggregates) {
     const LastEvents seen = windows_[static_cast<size_t>(aggregate.window)].last_events(group);
     last.event = std::max(last.event, aggregate.of_latency ? seen.latency_event : seen.event);
   }
@@ -38,51 +38,73 @@ std::optional<WallTime> Evaluator::arrival_of(const RuleState& state, uint64_t g
   return arrivals_.oldest(last_asked, tick);
 }
 
-void Evaluator::schedule_expiry(RuleState& state, uint64_t group, EventTime seen) {
-  state.set_known(group, true);
-  const EventTime at = ceil_to(seen + state.rule->retention, state.rule->rule.interval);
-  timers_.push({at, Timer::Kind::kExpire, state.index, group});
+void Evaluator::schedule_expiry(RuleFamily& family, uint64_t group, EventTime seen) {
+  family.set_known(group, true);
+  const EventTime at = ceil_to(seen + family.shared().retention, family.shared().rule.interval);
+  timers_.push({at, Timer::Kind::kExpire, static_cast<int>(&family - families_.data()), group});
 }
 
-void Evaluator::expire_group(RuleState& state, uint64_t group, EventTime tick) {
-  if (!state.is_known(group) || state.rule->by.empty() || tick > horizon(state.rule->rule.interval)) return;
-  const EventTime seen = last_events(state, group).event;
-  if (tick - seen < state.rule->retention) {
-    schedule_expiry(state, group, seen);
+void Evaluator::expire_group(RuleFamily& family, uint64_t group, EventTime tick) {
+  if (!family.is_known(group) || family.shared().by.empty() || tick > horizon(family.shared().rule.interval)) return;
+  const EventTime seen = last_events(family, group).event;
+  if (tick - seen < family.shared().retention) {
+    schedule_expiry(family, group, seen);
     return;
   }
-  state.set_known(group, false);
-  if (!state.instances.contains(group)) return;
-  transit(
-      state, group, tick, [](Instance& instance, GroupView&) { return expire(instance); }, "group_expired");
+  family.set_known(group, false);
+  family.standing(group) = {};
+  GroupView view(*this, group, tick);
+  for (const int rule : family.rules()) {
+    RuleState& state = rules_[static_cast<size_t>(rule)];
+    if (!state.instances.contains(group)) continue;
+    transit(
+        state, view, [](Instance& instance, GroupView&) { return expire(instance); }, "group_expired");
+  }
 }
 
-Status Evaluator::evaluate_rule(RuleState& state, uint64_t group, EventTime tick) {
-  if (!state.is_known(group)) {
-    const EventTime seen = last_events(state, group).event;
-    if (seen == EventTime::min() || tick - seen >= state.rule->retention) return {};
-    schedule_expiry(state, group, seen);
+Status Evaluator::evaluate_family(RuleFamily& family, uint64_t group, EventTime tick, std::span<const std::pair<uint64_t, int>> due) {
+  if (!family.is_known(group)) {
+    const EventTime seen = last_events(family, group).event;
+    if (seen == EventTime::min() || tick - seen >= family.shared().retention) return {};
+    schedule_expiry(family, group, seen);
   }
+  GroupView view(*this, group, tick);
+  const std::vector<int>& rules = family.rules();
+  if (rules.size() == 1) return evaluate_rule(rules_[static_cast<size_t>(rules.front())], view);
+  const RuleFamily::Standing before = family.standing(group);
+  const RuleFamily::Standing now = family.find_standing(view, before);
+  const auto [first, last] = family.changed(before, now);
+  family.standing(group) = now;
+  for (uint32_t place = first; place < last; ++place) {
+    TOCSIN_RETURN_IF_ERROR(evaluate_rule(rules_[static_cast<size_t>(rules[place])], view));
+  }
+  // Asked twice at one tick, a rule gives the same answer, and its instance has taken the step already.
+  for (const auto& [of_group, rule] : due) TOCSIN_RETURN_IF_ERROR(evaluate_rule(rules_[static_cast<size_t>(rule)], view));
+  return {};
+}
+
+Status Evaluator::evaluate_rule(RuleState& state, GroupView& view) {
   const rules::AlertRule& rule = state.rule->rule;
-  const auto evaluate = [&](Instance& instance, GroupView& view) {
-    const Value value = state.rule->program.evaluate(view, rule.min_events);
+  const auto evaluate = [&](Instance& instance, GroupView& windows) {
+    const Value value = state.rule->program.evaluate(windows, rule.min_events);
     Verdict verdict = value.is_true() ? Verdict::kTrue : Verdict::kFalse;
     if (!value.has_value() && rule.no_data == rules::NoData::kAlert) verdict = Verdict::kTrue;
     if (!value.has_value() && rule.no_data == rules::NoData::kKeep) verdict = Verdict::kFrozen;
     bool ends = true;
     if (instance.phase == Phase::kFiring && verdict == Verdict::kFalse && state.rule->resolve) {
-      const Value resolve = state.rule->resolve->evaluate(view, 0);
+      const Value resolve = state.rule->resolve->evaluate(windows, 0);
       ends = resolve.has_value() ? resolve.is_true() : rule.no_data == rules::NoData::kOk;
     }
-    return step(instance, state.timing, tick, verdict, ends);
+    return step(instance, state.timing, windows.tick(), verdict, ends);
   };
-  transit(state, group, tick, evaluate, "");
+  transit(state, view, evaluate, "");
   return failure_;
 }
 
-void Evaluator::transit(RuleState& state, uint64_t group, EventTime tick, const std::function<Transition(Instance&, GroupView&)>& change,
+void Evaluator::transit(RuleState& state, GroupView& view, const std::function<Transition(Instance&, GroupView&)>& change,
                         const std::string& reason) {
-  GroupView view(*this, group, tick);
+  const uint64_t group = view.group();
+  const EventTime tick = view.tick();
   const auto live = state.instances.find(group);
   const bool was_live = live != state.instances.end();
   const Instance before = was_live ? live->second : Instance();
@@ -217,7 +239,7 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
   // Rows that took effect lately may not have entered a window yet, if it moves only at the ticks of a longer interval.
   const bool lately = tick - groups.settled_at(group) < longest_retention(*plan_, group_space);
   bool in_use = lately || groups.pending(group) > 0 || plan_->group_spaces[static_cast<size_t>(group_space)].by.empty();
-  for (const RuleState& state : rules_) in_use = in_use || (state.rule->group_space == group_space && state.is_known(group));
+  for (const RuleFamily& family : families_) in_use = in_use || (family.shared().group_space == group_space && family.is_known(group));
   for (size_t i = 0; i < windows_.size() && !in_use; ++i) {
     const bool same_space = plan_->views[static_cast<size_t>(plan_->windows[i].view)].group_space == group_space;
     in_use = same_space && !windows_[i].total(group).empty();
@@ -232,8 +254,8 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
     windows_[i].forget(group);
     overlay_.remove(keys::last_events(options_.partition, window_hash(*plan_, window), group));
   }
-  for (RuleState& state : rules_) {
-    if (state.rule->group_space == group_space) state.forget(group);
+  for (RuleFamily& family : families_) {
+    if (family.shared().group_space == group_space) family.forget(group);
   }
   groups.remove(group, overlay_);
 }

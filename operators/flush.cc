@@ -41,8 +41,20 @@ std::vector<Contribution> list_contributions(const Plan& plan, const SeriesTable
   return contributions;
 }
 
-// Adds the weights of `latencies` (sorted) to the differences between neighbouring thresholds.
+void count_above(const std::vector<uint64_t>& thresholds, uint64_t latency_us, uint64_t weight, std::vector<uint64_t>& above) {
+  const auto next = std::lower_bound(thresholds.begin(), thresholds.end(), latency_us);
+  if (next != thresholds.begin()) above[static_cast<size_t>(next - thresholds.begin()) - 1] += weight;
+}
+
+// Adds the weights of `latencies` (sorted) to the differences between neighbouring thresholds. The shorter list is looked up in the longer.
 void count_above(const std::vector<uint64_t>& thresholds, std::span<const uint32_t> latencies, std::vector<uint64_t>& above) {
+  if (thresholds.empty()) return;
+  const auto least = std::upper_bound(latencies.begin(), latencies.end(), thresholds.front(),
+                                      [](uint64_t threshold, uint32_t latency) { return threshold < latency; });
+  if (static_cast<size_t>(latencies.end() - least) < thresholds.size()) {
+    for (auto latency = least; latency != latencies.end(); ++latency) count_above(thresholds, *latency, 1, above);
+    return;
+  }
   size_t from = 0;
   for (size_t i = thresholds.size(); i-- > 0;) {
     const auto first = std::upper_bound(latencies.begin(), latencies.end(), thresholds[i],
@@ -51,11 +63,6 @@ void count_above(const std::vector<uint64_t>& thresholds, std::span<const uint32
     above[i] += greater - from;
     from = greater;
   }
-}
-
-void count_above(const std::vector<uint64_t>& thresholds, uint64_t latency_us, uint64_t weight, std::vector<uint64_t>& above) {
-  const auto next = std::lower_bound(thresholds.begin(), thresholds.end(), latency_us);
-  if (next != thresholds.begin()) above[static_cast<size_t>(next - thresholds.begin()) - 1] += weight;
 }
 
 uint64_t count_predicate(const LatencyCondition& condition, std::span<const uint32_t> sorted,

@@ -1,16 +1,14 @@
 #pragma once
 
-// What the evaluator keeps of one rule: its live instances, which groups it knows, and which it has to look at.
+// What the evaluator keeps of one rule: its live instances. Which groups it knows is kept by its family (rule_family.h).
 //
 // Thread: worker-confined.
 
 #include <cstdint>
-#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 
 #include "operators/lifecycle.h"
-#include "operators/paged.h"
 #include "operators/plan.h"
 
 namespace tocsin {
@@ -22,18 +20,12 @@ struct LiveInstances {
 
 struct RuleState {
   const PlannedRule* rule = nullptr;
-  int index = 0;
+  int index = 0;   // in the plan
+  int family = 0;  // in the evaluator
   LifecycleTiming timing;
   uint64_t definition = 0;                            // content hash of expr and by
   absl::flat_hash_map<uint64_t, Instance> instances;  // pending and firing ones, by group
-  struct Group {
-    EventTime dirty_at = EventTime::min();  // the tick for which it is listed in `dirty`
-    bool known = false;                     // an expiry timer is set
-  };
-  Paged<Group> groups;
-  std::vector<uint64_t> dirty;  // groups to look at in this tick
-
-  uint64_t firing = 0;  // how many of the instances are
+  uint64_t firing = 0;                                // how many of the instances are
 
   LiveInstances live_instances() const { return {instances.size() - firing, firing}; }
   // Keeps what is live of a group's instance.
@@ -48,23 +40,7 @@ struct RuleState {
     }
   }
 
-  bool is_known(uint64_t group) const {
-    if (rule->by.empty()) return true;
-    const Group* found = groups.find(group);
-    return found != nullptr && found->known;
-  }
-  void set_known(uint64_t group, bool value) { groups.at(group).known = value; }
-  void mark_dirty(uint64_t group, EventTime tick) {
-    EventTime& dirty_at = groups.at(group).dirty_at;
-    if (dirty_at == tick) return;
-    dirty_at = tick;
-    dirty.push_back(group);
-  }
-  // The group is gone, and nothing will ask for it again.
-  void forget(uint64_t group) { groups.forget(group); }
-  size_t memory_bytes() const {
-    return instances.capacity() * (sizeof(Instance) + 2 * sizeof(uint64_t)) + dirty.capacity() * sizeof(uint64_t) + groups.bytes();
-  }
+  size_t memory_bytes() const { return instances.capacity() * (sizeof(Instance) + 2 * sizeof(uint64_t)); }
 };
 
 }  // namespace tocsin
