@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "engine/kafka/errors.h"
 #include "engine/kafka/logging.h"
 
@@ -61,11 +63,19 @@ Status Client::fatal_error() const {
   return code == RD_KAFKA_RESP_ERR_NO_ERROR ? Status() : to_status(code, "Kafka", text.data());
 }
 
-bool Client::without_membership() const {
+std::string Client::member_id() const {
   char* id = rd_kafka_memberid(client_);
-  const bool without = id == nullptr || *id == '\0';
+  std::string result = id == nullptr ? "" : id;
   if (id != nullptr) rd_kafka_mem_free(client_, id);
-  return without;
+  return result;
+}
+
+Duration Client::session_timeout() const {
+  std::array<char, 32> text{};
+  size_t size = text.size();
+  const rd_kafka_conf_res_t found = rd_kafka_conf_get(rd_kafka_conf(client_), "session.timeout.ms", text.data(), &size);
+  TOCSIN_CHECK(found == RD_KAFKA_CONF_OK, "librdkafka knows no session.timeout.ms");
+  return Duration{std::atoll(text.data())};
 }
 
 Properties common_defaults(const std::string& client_id) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "engine/base/status.h"
+#include "engine/base/time.h"
 #include "engine/kafka/conf.h"
 #include "engine/kafka/handles.h"
 
@@ -54,8 +55,11 @@ class Client {
   ClientEvents& events() { return events_; }
   // kFenced and the like, once librdkafka has declared the client dead; else ok.
   Status fatal_error() const;
-  // A consumer that has no member id, because its session has ended or it has not joined yet. Asks librdkafka's main thread.
-  bool without_membership() const;
+  // What the group calls this consumer; "" while it is no member: it has not joined yet, or its session has ended. Asks librdkafka's
+  // main thread.
+  std::string member_id() const;
+  // Of the group, as configured.
+  Duration session_timeout() const;
 
  private:
   Client() = default;

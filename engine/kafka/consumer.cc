@@ -76,7 +76,8 @@ KafkaConsumer::KafkaConsumer(ConsumerOptions options, log::ConsumerListener& lis
       client_(std::move(client)),
       sources_by_topic_(options_.topics.size()),
       probes_(client_, options_.clock),
-      scratch_(options_.batch_records_max - 1) {}
+      scratch_(options_.batch_records_max - 1),
+      first_session_(Deadline::in(client_->session_timeout())) {}
 
 KafkaConsumer::~KafkaConsumer() = default;
 
@@ -232,7 +233,8 @@ Status KafkaConsumer::close() {
   if (!events.rebalances.empty()) rd_kafka_assign(client_->get(), nullptr);
   events.rebalances.clear();
   const rd_kafka_resp_err_t code = rd_kafka_consumer_close(client_->get());
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR || !fenced_.ok()) return {};
+  // A client that was fenced is no member, and has nothing to leave.
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR || !client_->fatal_error().ok()) return {};
   return to_status(code, fmt::format("leaving group '{}'", options_.group));
 }
 

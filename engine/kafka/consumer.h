@@ -19,14 +19,24 @@
 //             returned; (3) librdkafka's unassign follows on_revoked, so the group's generation cannot change before it returned;
 //             (4) after kFenced every call answers kFenced, and on_lost was called for whatever was assigned.
 // Failure:    as log.h says. kDataLoss if a position lies beyond its partition's end, until the next rewind or assignment.
-//             If the group forgot us while nobody polled, librdkafka's next heartbeat, which has no member id, is answered like that
-//             of an impostor, and it declares itself fenced for ever; such a client is replaced.
+//
+// Being fenced need not be another process' doing. A group gives a member that joins under our name a new id and refuses the earlier one,
+// and librdkafka takes the refusal for final, whichever of its requests it answers. When the brokers have stood still for longer than a
+// session it joins again and so fences itself: by a heartbeat that was on its way with the earlier id, or by one that has none yet. So:
+//
+//   - a client that was fenced is replaced, which takes the name back, from whomever;
+//   - it is believed when a replacement is fenced under the very id that the group gave it first. Nobody else of ours has joined since.
+//
+// Of two processes of one name the earlier is fenced first, and so believes it first: it ends, after having taken the name from the later
+// one once. A group can be asked for the client id and the host of a member instead, but it goes on showing those of the one replaced; and
+// the time between two fencings tells nothing, because a broker may stand still twice, and a process that restores is slow to join again.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/kafka/deadline.h"
 #include "engine/kafka/end_probes.h"
 #include "engine/kafka/kafka.h"
 #include "engine/kafka/message_batch.h"
@@ -119,6 +129,9 @@ class KafkaConsumer final : public log::GroupConsumer {
   std::vector<rd_kafka_message_t*> scratch_;  // room for one batch
   Status error_;                              // the newest that waits to be reported
   Status broken_;                             // kDataLoss
+  Deadline first_session_;       // until then the group has given client_ one member id at most,
+  std::string first_member_id_;  // this one; "" if none was seen by then
+  bool replaced_ = false;        // client_ took the place of one that was fenced
   Status fenced_;
   bool in_listener_ = false;
   bool closed_ = false;

@@ -64,6 +64,7 @@ void KafkaConsumer::act_on_rebalance(const RebalanceEvent& event) {
     rd_kafka_assign(client_->get(), nullptr);
     return;
   }
+  if (first_member_id_.empty() && !first_session_.passed()) first_member_id_ = client_->member_id();
   Pending pending;
   for (int i = 0; i < event.partitions->cnt; ++i) {
     const rd_kafka_topic_partition_t& given = event.partitions->elems[i];
@@ -216,9 +217,9 @@ Status KafkaConsumer::check_alive() {
   give_up(/*lost=*/true);
   pending_.reset();
   broken_ = Status();
-  // An impostor's id is refused, but we have none: it is ourselves that the group does not recognise. Had another process taken the
-  // name in the meantime, joining anew would fence that one, which would see it with a member id of its own and stop.
-  if (client_->without_membership()) return start_anew();
+  const std::string id = client_->member_id();
+  const bool taken = !id.empty() && id == first_member_id_;
+  if (fatal.code() == StatusCode::kFenced && !(taken && replaced_)) return start_anew();
   fenced_ = std::move(fatal);
   return fenced_;
 }
@@ -232,8 +233,12 @@ Status KafkaConsumer::start_anew() {
   queue_.reset();
   topics_.clear();
   client_ = std::move(*client);
+  first_session_ = Deadline::in(client_->session_timeout());
+  first_member_id_.clear();
+  replaced_ = true;
   TOCSIN_RETURN_IF_ERROR(subscribe());
-  return unavailable(fmt::format("group '{}' had forgotten member '{}'; joining anew", options_.group, options_.member));
+  return unavailable(fmt::format("group '{}' no longer takes member '{}' for the one of that name; joining anew", options_.group,
+                                 options_.member));
 }
 
 void KafkaConsumer::answer_probes() {

@@ -103,7 +103,6 @@ TransactionStep step_after(const TransactionError& error, bool expired) {
 }
 
 StatusCode code_after_abort(rd_kafka_resp_err_t code) {
-  if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return StatusCode::kFenced;
   const StatusCode reaction = reaction_to(code);
   if (reaction == StatusCode::kInvalidArgument || reaction == StatusCode::kNotFound) return StatusCode::kInvalidArgument;
   return StatusCode::kAborted;

@@ -5,8 +5,8 @@
 // Outside transactions an error has one of these reactions:
 //
 //   reaction           librdkafka's errors                                  what the caller does
-//   kFenced            FENCED_INSTANCE_ID, PRODUCER_FENCED, _FENCED,        stops this process' role: another one of its name runs
-//                      INVALID_PRODUCER_EPOCH
+//   kFenced            PRODUCER_FENCED, _FENCED, INVALID_PRODUCER_EPOCH,    stops this process' role: another one of its name runs;
+//                      FENCED_INSTANCE_ID                                   but the last one is not believed at once, see consumer.h
 //   kInvalidArgument   authorization refused, invalid topic or partition,   stops; a person changes configuration, rights or topics
 //                      record too large or invalid, bad configuration,
 //                      unsupported version or feature
@@ -24,8 +24,8 @@
 //   kReplace   time-out, any other fatal error, fencing of a transaction    destroy the client, start one of the same id: its
 //              as old as its time-out (then the coordinator fenced it)      epoch keeps whatever is still under way from counting
 //
-// After an abort the status tells why: kFenced if another consumer has this one's name, kInvalidArgument if a record or a right was
-// refused (the same work would be refused again), else kAborted.
+// After an abort the status tells why: kInvalidArgument if a record or a right was refused (the same work would be refused again), else
+// kAborted. That also where the group has given the consumer's name to another member id, which may be our own: KafkaConsumer finds out.
 //
 // Thread: any; all functions are pure.
 

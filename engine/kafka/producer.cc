@@ -26,6 +26,9 @@ Properties defaults_for(const ProducerOptions& options) {
   // While the markers of the last transaction are being written the coordinator says "not yet": ask again soon.
   properties["retry.backoff.ms"] = "20";
   properties["retry.backoff.max.ms"] = "200";
+  // When its question for the group's coordinator times out unsent, send_offsets_to_transaction() asks again only once a connection
+  // comes or goes, whatever its own time-out: after a broker stood still for a moment it would wait for ever. Closing idle ones ends it.
+  properties["connections.max.idle.ms"] = "15000";
   // librdkafka wants it at least 100 ms below the transaction's; half leaves time for a second try.
   properties["socket.timeout.ms"] = std::to_string(std::max<int64_t>(options.transaction_timeout.ms / 2, 500));
   return properties;
@@ -228,6 +231,9 @@ Status KafkaProducer::settle_aborted(const TransactionError& error, const Delive
   // A batch that the broker refused leaves a hole in librdkafka's sequence numbers, on which the next transaction would fail, too.
   if (refused) doubtful_ = !replace().ok();
   const rd_kafka_resp_err_t code = refused ? deliveries.refusal()->code : error.code;
+  if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+    return {code_after_abort(code), fmt::format("{}: rolled back: the group has given its consumer's name to another member id", who())};
+  }
   const std::string detail = refused ? fmt::format("{}: {}", deliveries.refusal()->what, rd_kafka_err2str(code)) : error.message;
   return {code_after_abort(code), to_status(code, fmt::format("{}: rolled back", who()), detail).message()};
 }

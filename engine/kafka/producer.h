@@ -5,7 +5,7 @@
 //              open / replace                       begin, records, offsets, commit
 //   no client ────────────────► ready ─────────────────────────────────────────────► committed, ready
 //       ▲                         ▲ │
-//       │ cannot take the id back │ │ must abort ──► abort ──► rolled back, ready      kAborted, kInvalidArgument, kFenced
+//       │ cannot take the id back │ │ must abort ──► abort ──► rolled back, ready      kAborted, kInvalidArgument
 //       │ (doubtful)              │ │ fenced ─────────────────► over                   kFenced
 //       └─────────────────────────┴─┴ anything else ──► replace                        kUnavailable
 //
@@ -15,7 +15,8 @@
 //
 // Thread:     one at a time.
 // Invariants: (1) no transaction begins on a client after one whose outcome was not learned; (2) each call ends: by
-//             the transaction's time-out, for an abort the same again, and replace_timeout.
+//             the transaction's time-out, for an abort the same again, and replace_timeout. librdkafka may be later than its
+//             time-outs by connections.max.idle.ms.
 // Failure:    as log.h says.
 
 #include <memory>

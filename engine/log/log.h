@@ -105,7 +105,8 @@ class GroupConsumer {
  public:
   virtual ~GroupConsumer() = default;
   // Waits up to `timeout` for records; fills `batch` (cleared first). May call the listener.
-  // kFenced: another process of this member's name took over. kUnavailable: retried inside; reported for the log only.
+  // kFenced: another process of this member's name takes it over, again after we took it back once: the first time may be an echo of
+  // our own. kUnavailable: retried inside; reported for the log only.
   virtual Status poll(Duration timeout, RecordBatch& batch) = 0;
   // Topics and partitions known so far; an index stays valid for the consumer's life.
   virtual const std::vector<TopicPartition>& sources() const = 0;
@@ -118,7 +119,7 @@ class GroupConsumer {
   // Asks for the readable end of a partition; the answer comes to on_end().
   virtual void probe_end(int32_t source) = 0;
   // After an aborted or doubtful transaction: calls on_lost for the whole assignment, reads the committed offsets again (waiting
-  // for transactions in doubt), calls on_assigned, and goes on from there.
+  // for transactions in doubt), calls on_assigned, and goes on from there. kUnavailable: not yet; poll() goes on with it.
   virtual Status rewind() = 0;
   // For send-offsets-to-transaction; taken per transaction because the generation changes. Null while not a member (generation < 0).
   virtual std::shared_ptr<const GroupMetadata> group_metadata() = 0;
@@ -156,10 +157,10 @@ class TransactionalProducer {
  public:
   virtual ~TransactionalProducer() = default;
   // All or nothing. Errors:
-  //   kAborted      rolled back for certain; rewind() and do the work again
+  //   kAborted      rolled back for certain; rewind() and do the work again (unless the consumer is fenced, which it then says)
   //   kUnavailable  the outcome was not learned in time; the producer has replaced itself (a late answer meets a new epoch), and
   //                 rewind() tells what was committed
-  //   kFenced       another process owns the transactional id or the partitions; stop
+  //   kFenced       another process owns the transactional id; stop
   //   kInvalidArgument  a record that the log refuses (too large, topic missing); message says which
   virtual Result<CommitReceipt> commit(Transaction transaction) = 0;
 };

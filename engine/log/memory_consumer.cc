@@ -51,7 +51,7 @@ Status MemoryConsumer::follow_group(Lock& lock) {
   while (true) {
     switch (standing()) {
       case MemoryGroup::Standing::kSteady: return {};
-      case MemoryGroup::Standing::kFenced: lose_all(lock); return fenced_status();
+      case MemoryGroup::Standing::kFenced: return give_in_or_join_anew(lock);
       case MemoryGroup::Standing::kUnknown:
         lose_all(lock);
         member_id_ = group_.join(options_.instance_id, options_.topics, options_.strategy);
@@ -72,10 +72,19 @@ Status MemoryConsumer::follow_group(Lock& lock) {
 
 // Once fenced, for ever: the one that took the instance id may have left again, but what it did with the partitions stays done.
 MemoryGroup::Standing MemoryConsumer::standing() {
-  if (fenced_) return MemoryGroup::Standing::kFenced;
-  const MemoryGroup::Standing now = group_.standing(member_id_, options_.instance_id);
-  fenced_ = now == MemoryGroup::Standing::kFenced;
-  return now;
+  return fenced_ ? MemoryGroup::Standing::kFenced : group_.standing(member_id_, options_.instance_id);
+}
+
+// As KafkaConsumer, which cannot tell the first time whether it has met another process or an echo of its own.
+Status MemoryConsumer::give_in_or_join_anew(Lock& lock) {
+  lose_all(lock);
+  fenced_ = took_name_back_;
+  if (fenced_) return fenced_status();
+  took_name_back_ = true;
+  member_id_ = group_.join(options_.instance_id, options_.topics, options_.strategy);
+  broker_.note_change();
+  return unavailable(fmt::format("group {} no longer takes member {} for the one of that name; joining anew", options_.group,
+                                 options_.instance_id));
 }
 
 Status MemoryConsumer::fenced_status() const {
@@ -250,7 +259,7 @@ Status MemoryConsumer::rewind() {
   const int64_t generation = generation_;
   lose_all(lock);
   const MemoryGroup::Standing now = standing();
-  if (now == MemoryGroup::Standing::kFenced) return fenced_status();
+  if (now == MemoryGroup::Standing::kFenced) return give_in_or_join_anew(lock);
   if (now == MemoryGroup::Standing::kUnknown) return {};  // the next poll() joins again
   generation_ = generation;
   return take(lock, partitions);

@@ -19,7 +19,7 @@ namespace tocsin::log {
 //
 //   the group says   the consumer does
 //   kUnknown         on_lost for what it holds, joins again (its session ran out)
-//   kFenced          on_lost, and kFenced from then on (its instance id was taken)
+//   kFenced          on_lost; the first time it takes its name back, and says kUnavailable; then kFenced for ever
 //   kMustRejoin      on_revoked, with the group waiting and the old generation still good for a commit; then rejoins
 //   kMustSync        takes the new assignment: on_assigned
 //   kSteady          reads
@@ -68,6 +68,7 @@ class MemoryConsumer : public GroupConsumer {
 
   MemoryGroup::Standing standing();
   Status fenced_status() const;
+  Status give_in_or_join_anew(Lock& lock);
   Status follow_group(Lock& lock);
   void lose_all(Lock& lock);
   void revoke_all(Lock& lock);
@@ -93,6 +94,7 @@ class MemoryConsumer : public GroupConsumer {
   MemoryGroup& group_;
   std::string member_id_;
   int64_t generation_ = -1;
+  bool took_name_back_ = false;
   bool fenced_ = false;
   bool closed_ = false;
   std::vector<TopicPartition> sources_;

@@ -81,7 +81,7 @@ const std::vector<TopicPartition>& MemoryGroup::assignment(const std::string& me
 Status MemoryGroup::check(const MemberIdentity& identity) const {
   if (find(identity.member_id) == nullptr) {
     if (find_instance(identity.instance_id) != nullptr) {
-      return fenced(fmt::format("another process joined group {} as instance {}", name_, identity.instance_id));
+      return aborted(fmt::format("group {} has given the name {} to another member id", name_, identity.instance_id));
     }
     return aborted(fmt::format("{} is no longer a member of group {}", identity.member_id, name_));
   }

@@ -57,7 +57,7 @@ class MemoryGroup {
   const std::vector<TopicPartition>& assignment(const std::string& member_id) const;
   int64_t generation() const { return generation_; }
 
-  // May offsets be committed under this identity? kAborted: stale generation or unknown member. kFenced: replaced static member.
+  // May offsets be committed under this identity? kAborted: stale generation, unknown or replaced member.
   Status check(const MemberIdentity& identity) const;
   void commit(const OffsetCommit& offset);
   std::optional<CommittedOffset> committed(const TopicPartition& partition) const;

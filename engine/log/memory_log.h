@@ -67,8 +67,8 @@ struct LogEntry {
 // How its consumers differ from Kafka's, within what GroupConsumer promises: consumer() joins the group at once, and the next poll()
 // brings the assignment (an empty one is not reported); a rebalance is complete when each member has polled, so one that never polls
 // again holds the group up until expire(); there are no sessions that run out by themselves (see MemoryGroup). rewind() and a new
-// assignment forget pauses. poll() returns kFenced for ever once the member's instance id was taken, and kDataLoss if reading was
-// to start beyond the partition's end.
+// assignment forget pauses. poll() returns kFenced for ever once the member's instance id was taken twice, and kDataLoss if reading
+// was to start beyond the partition's end.
 //
 // Thread:     any. Consumers, producers and readers are confined as log.h says; different ones may be on different threads.
 // Lifetime:   outlives every consumer, producer and reader made from it; a listener outlives its consumer. A consumer that is destroyed

@@ -14,7 +14,7 @@ namespace tocsin::log {
 // Thread:     confined, one commit at a time; takes the broker's mutex.
 // Lifetime:   less than the broker's.
 // Invariants: (1) of all producers of one id only the newest commits; (2) a transaction that fails leaves no record and no offset.
-// Failure:    kFenced: a newer producer of this id, or the group's static member was replaced; kAborted: stale generation;
+// Failure:    kFenced: a newer producer of this id; kAborted: stale generation, or the group's static member was replaced;
 //             kInvalidArgument: no such topic or partition, record or metadata too large, offsets without a group that MemoryLog
 //             knows; anything by MemoryLog::fail_next_commit().
 class MemoryProducer : public TransactionalProducer {

@@ -4,6 +4,7 @@
 usage: bad_input_test.py [CASE …]     default: all. A case that this machine cannot make is skipped, and says so.
 """
 
+import datetime
 import json
 import os
 import resource
@@ -47,10 +48,10 @@ class Bench:
         self.rules = work / "rules.yaml"
         self.rules.write_text(RULES)
 
-    def service(self, app, topics=True, **options):
+    def service(self, app, topics=True, directory=None, **options):
         options.setdefault("time_section", "time: {idle_timeout: never, max_future_skew: 3650d}")
         options.setdefault("partitions", PARTITIONS)
-        service = Service(self.broker, self.work / app, app, self.rules, **options)
+        service = Service(self.broker, self.work / (directory or app), app, self.rules, **options)
         if topics:
             self.broker.create_topic(f"{app}-in", PARTITIONS)
             service.create_topics()
@@ -115,9 +116,13 @@ def wait_log(service, text, timeout_s=40):
     wait_until(f"'{text}' in the log", lambda: text in service.log() or service.check_alive(), timeout_s)
 
 
-def check_alerts(bench, service, files):
+def time_of(second):
+    return datetime.datetime.fromtimestamp(START_MS / 1000 + second, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def check_alerts(bench, service, files, until=""):
     """Everything is read, and the alerts are those of a backtest."""
-    tick = service.wait_drained(None, timeout_s=60, quiet_s=2)
+    tick = service.wait_drained(None, timeout_s=60, quiet_s=2, until=until)
     expected = up_to(backtest(bench.rules, files, service.directory / "expected.jsonl", service.config), tick)
     actual = up_to(bench.broker.dump(f"{service.app}.alerts"), tick)
     differences = compare_logs(expected, actual)
@@ -352,24 +357,23 @@ def two_processes_of_one_state_directory(bench):
 
 @case
 def two_processes_of_one_instance(bench):
-    """On two machines, that is with two state directories: the later one takes over, the earlier one says so and ends."""
-    service = bench.service("twins")
+    """On two machines, that is with two state directories: the later one takes over, the earlier one says so and ends; no alert is lost."""
+    earlier, later = bench.service("twins"), bench.service("twins", topics=False, directory="twins-later")
     bench.feed("twins", bench.events("twins", 0, 30))
-    service.start()
-    service.wait_drained(None)
-    other = subprocess.Popen([str(BIN / "tocsin"), "run", "--config", str(service.config), "--set", f"state.path={service.state}-2"],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    earlier.start()
+    earlier.wait_drained(None)
+    later.start()
     try:
         bench.feed("twins", bench.events("twins", 30, 60))
-        first = service.processes[0]
-        first.process.wait(timeout=40)
-        expect((first.process.returncode, first.log()), 1, "another process runs with the same `instance`",
-               "give each process a name of its own")
-        if other.poll() is not None:
-            raise Failure("both processes have ended")
+        process = earlier.processes[0].process
+        process.wait(timeout=60)
+        expect((process.returncode, earlier.log()), 1, "another process runs with the same `instance`", "give each process a name of its own")
+        bench.feed("twins", bench.events("twins", 60, 90))
+        check_alerts(bench, later, bench.events("twins", 0, 90), until=time_of(85))
+        later.stop()
     finally:
-        other.terminate()
-        other.wait(timeout=30)
+        earlier.kill()
+        later.kill()
 
 
 def disk_full_case(bench, app, make_small, make_large, *texts):

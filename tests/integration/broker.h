@@ -2,9 +2,11 @@
 
 // A real Kafka broker of a test's own, in a directory of its own. It starts with the test binary and ends with it.
 //
-// Thread:   restart and kill may be called beside the clients' threads; not two at once.
+// Thread:   what is done to the broker may be done beside the clients' threads; not two things at once.
 // Failure:  a broker that cannot be started ends the test binary with a message: nothing can be shown without it.
 
+#include <signal.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 
 #include <chrono>
@@ -48,12 +50,20 @@ class Broker {
   // As a crash would.
   void kill() { run("kill"); }
   void stop() { run("stop"); }
+  // Stands still, with its connections open, as one in a long collection of garbage or on a disk that hangs; until resume().
+  void pause() const { send_signal(SIGSTOP); }
+  void resume() const { send_signal(SIGCONT); }
 
  private:
   bool run(const std::string& verb, const std::string& more = {}) const {
     const std::string command = TOCSIN_SOURCE_DIR "/deploy/kafka/broker.sh " + verb + " --dir '" + directory_.string() + "' " + more;
     const int status = std::system((command + " >&2").c_str());
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  void send_signal(int number) const {
+    pid_t pid = 0;
+    std::ifstream(directory_ / "broker.pid") >> pid;
+    if (pid <= 0 || ::kill(pid, number) != 0) fail("the broker has no process to send signal " + std::to_string(number) + " to");
   }
   [[noreturn]] static void fail(const std::string& what) {
     std::cerr << what << '\n';

@@ -10,11 +10,16 @@ namespace {
 
 constexpr int kRecords = 1'500;
 
+// A heartbeat is on its way whenever the broker stops. After 6 s it is given up and, 3 s later, sent again as it was: with the member id of
+// before, while the consumer has long joined anew.
+const Properties kLateHeartbeats = {{"heartbeat.interval.ms", "200"}, {"retry.backoff.ms", "3000"}, {"retry.backoff.max.ms", "3000"}};
+
 // What a worker does, without its work: copies records, each batch and its offsets in one transaction.
 class Copier {
  public:
-  Copier(std::string group, const std::string& input, std::string output)
+  Copier(std::string group, const std::string& input, std::string output, const Properties& more = {})
       : member_(std::move(group), "m0", {input}), output_(std::move(output)) {
+    member_.options.user.insert(more.begin(), more.end());
     member_.options.batch_records_max = 10;
     member_.join();
     producer_ = make_producer("copier-" + output_, {output_}, Duration{4'000});
@@ -22,6 +27,7 @@ class Copier {
 
   // One round. Counts what it met on the way.
   Status step() {
+    std::this_thread::sleep_for(pace);
     const size_t before = member_.seen.size();
     const Status polled = member_.poll_once();
     if (!polled.ok()) return polled;
@@ -41,6 +47,7 @@ class Copier {
 
   bool at_end(int64_t end) const { return !member_.given.empty() && member_.consumer->position(member_.given.front().source) == end; }
 
+  std::chrono::milliseconds pace{0};  // before each round
   int committed = 0;
   int unknown = 0;
   int aborted = 0;
@@ -91,6 +98,60 @@ TEST(KafkaOutage, ABrokerKilledAmidTransactionsCostsNoRecordAndDoublesNone) {
   chaos.join();
   std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
   expect_each_once(output);
+}
+
+TEST(KafkaOutage, ABrokerThatStandsStillForLongerThanASessionStopsNobody) {
+  const std::string input = make_topic("input", 1);
+  const std::string output = make_topic("output", 1);
+  fill(input, 0, kRecords);
+  Copier copier(unique("group"), input, output, kLateHeartbeats);
+  copier.pace = std::chrono::milliseconds(100);  // at work all the time
+  std::thread chaos([] {
+    for (const int working_ms : {1'500, 4'500, 700, 4'500}) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(working_ms));
+      broker().pause();
+      std::this_thread::sleep_for(std::chrono::milliseconds(7'500));
+      broker().resume();
+    }
+  });
+  run_to(copier, kRecords + 1);
+  chaos.join();
+  std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
+  expect_each_once(output);
+}
+
+TEST(KafkaOutage, AMemberWhoseSessionEndedIsFencedByWhatMayBeItsOwnEcho) {
+  const std::string input = make_topic("input", 1);
+  fill(input, 0, 5);
+  const std::string group = unique("group");
+  Member member(group, "m0", {input});
+  member.join();
+  ASSERT_TRUE(member.poll_until_seen(5).ok());
+  // Fenced twice, by what leaves no more of a trace than a late heartbeat would: the second time after its session had ended.
+  for (const bool session_ends : {false, true}) {
+    if (session_ends) {
+      std::thread chaos([] {
+        broker().pause();
+        std::this_thread::sleep_for(std::chrono::milliseconds(7'500));
+        broker().resume();
+      });
+      member.notes.clear();
+      const Status rejoined = member.poll_until([&] { return !member.notes.empty() && member.notes.back() == "assigned 1"; });
+      chaos.join();
+      ASSERT_TRUE(rejoined.ok()) << rejoined.message();
+    }
+    auto twin = std::make_unique<Member>(group, "m0", std::vector<std::string>{input});
+    twin->join();
+    ASSERT_TRUE(twin->poll_until_assigned().ok());
+    twin->crash();
+    member.notes.clear();
+    const Status status = member.poll_until([&] { return !member.notes.empty() && member.notes.back() == "assigned 1"; });
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_THAT(member.notes, testing::ElementsAre("lost 1", "assigned 1"));
+  }
+  const auto producer = make_producer(unique("producer"), {});
+  const auto committed = producer->commit(member.progress());
+  EXPECT_TRUE(committed.ok()) << committed.status().message();
 }
 
 TEST(KafkaOutage, WithoutABrokerPollAndCommitEndAndSayWhy) {

@@ -162,20 +162,23 @@ TEST(MemoryGroup, AStaticMemberThatClosesKeepsItsPlace) {
   EXPECT_THAT(f.b.take_calls(), ElementsAre("revoked 2 3", "assigned 0 1 2 3"));
 }
 
-TEST(MemoryGroup, ASecondProcessOfTheSameInstanceFencesTheFirst) {
+TEST(MemoryGroup, OfTwoProcessesOfTheSameInstanceTheFirstGivesIn) {
   GroupFixture f;
   const auto producer = f.log.producer("p");
   const auto first = f.join(f.a, "i-0");
   poll_values(*first);
   Transaction late = f.offset_of(*first, 1);
   auto second = f.join(f.b, "i-0");
-  EXPECT_EQ(producer->commit(std::move(late)).status().code(), StatusCode::kFenced);
+  poll_values(*second);
+  EXPECT_EQ(producer->commit(std::move(late)).status().code(), StatusCode::kAborted);
+  EXPECT_THAT(poll_values(*first), ElementsAre(HasSubstr("error unavailable"))) << "once it takes the name back";
+  EXPECT_THAT(poll_values(*second), ElementsAre(HasSubstr("error unavailable")));
   EXPECT_THAT(poll_values(*first), ElementsAre(HasSubstr("error fenced")));
   EXPECT_THAT(f.a.take_calls(), ElementsAre("assigned 0 1 2 3", "lost 0 1 2 3"));
   EXPECT_EQ(first->group_metadata(), nullptr);
   EXPECT_EQ(first->rewind().code(), StatusCode::kFenced);
   poll_values(*second);
-  EXPECT_THAT(f.b.take_calls(), ElementsAre("assigned 0 1 2 3"));
+  EXPECT_THAT(f.b.take_calls(), ElementsAre("assigned 0 1 2 3", "lost 0 1 2 3", "assigned 0 1 2 3"));
   EXPECT_TRUE(producer->commit(f.offset_of(*second, 1)).ok());
   // Also when the second one has gone: what it did with the partitions stays done.
   second.reset();
