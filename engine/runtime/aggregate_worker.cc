@@ -254,7 +254,10 @@ Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
-  return consumer_->rewind();
+  const Status rewound = consumer_->rewind();
+  if (rewound.code() != StatusCode::kUnavailable) return rewound;
+  spdlog::warn("aggregate {}: {}", options_.worker, rewound.message());
+  return {};  // the next polls go on with it
 }
 
 void AggregateWorker::tell_of_overflow() {

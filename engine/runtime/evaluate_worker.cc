@@ -264,7 +264,10 @@ Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome)
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
   ++counters_.rewinds;
-  return consumer_->rewind();
+  const Status rewound = consumer_->rewind();
+  if (rewound.code() != StatusCode::kUnavailable) return rewound;
+  spdlog::warn("evaluate {}: {}", options_.worker, rewound.message());
+  return {};  // the next polls go on with it
 }
 
 Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& assignment) {

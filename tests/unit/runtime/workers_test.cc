@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/runtime/alert_records.h"
+#include "tests/unit/log/recording_listener.h"
 #include "tests/unit/runtime/engine_fixture.h"
 
 namespace tocsin {
@@ -151,6 +152,32 @@ TEST(Workers, ADeadLetterIsCutToItsLargestSize) {
 }
 
 // --- What a restart reads
+
+TEST(Workers, AWorkerWhoseNameIsTakenTakesItBackOnceAndEndsTheSecondTime) {
+  Engine engine(plan_of(kRules));
+  const auto join_under_its_name = [&](log::ConsumerListener& listener) {
+    log::MemoryConsumerOptions options;
+    options.group = "aggregate";
+    options.instance_id = "w";
+    options.topics = {"in"};
+    return engine.log.consumer(std::move(options), listener);
+  };
+  log::RecordingListener listener;
+  for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));
+  // The worker learns of it when it goes back for a transaction that was rolled back, not only when it polls.
+  engine.log.fail_next_commit(StatusCode::kAborted, log::FaultPoint::kBefore, "aggregate");
+  ASSERT_TRUE(engine.step(Duration{10'000}).ok());
+  auto twin = join_under_its_name(listener);
+  const Status taken_back = engine.step();
+  ASSERT_TRUE(taken_back.ok()) << taken_back.message();
+  EXPECT_EQ(engine.aggregate->metrics().transactions_rolled_back, 1U);
+  twin.reset();
+  for (const int64_t ms : {3'100, 3'200, 3'300, 3'400, 20'000}) engine.feed(0, success(ms));
+  engine.drain();
+  EXPECT_THAT(engine.alerts(), SizeIs(2));
+  twin = join_under_its_name(listener);
+  EXPECT_EQ(engine.step().code(), StatusCode::kFenced);
+}
 
 TEST(Restart, AStoreThatHasEverythingReadsNothingOfTheChangelog) {
   Engine engine(plan_of(kRules));
