@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/java.sh"
 
 usage() {
   cat <<'END'
-usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE] [--sasl]
+usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE] [--session MS] [--sasl]
        deploy/kafka/broker.sh stop|kill|status [--dir DIR]
 
 start   starts a broker that keeps everything in DIR, and returns when it answers. DIR/bootstrap then holds its host:port, DIR/broker.pid
@@ -15,6 +15,7 @@ status  says whether it answers: exit code 0 if so, else 1.
 --dir   default .kafka in the repository
 --port  default 9092; 0 picks a free one
 --heap  default 512m
+--session  default 2000: a broker that was killed comes back after so many milliseconds; one that stands still for longer loses its leaders
 --sasl  also listens for SASL/PLAIN without TLS, user tocsin, password tocsin-secret; DIR/bootstrap-sasl then holds its host:port
 END
 }
@@ -94,6 +95,7 @@ write_properties() {
   text=${text//@PORT@/$port}
   text=${text//@CONTROLLER_PORT@/$controller_port}
   text=${text//@DATA@/"$dir/data"}
+  text=${text//@SESSION@/$session}
   printf '%s\n' "$text" >"$dir/server.properties"
   [ -z "$sasl" ] || sasl_properties
 }
@@ -198,15 +200,16 @@ status() {
 main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
-  dir=$repo/.kafka port='' heap=512m sasl=''
+  dir=$repo/.kafka port='' heap=512m session=2000 sasl=''
   while [ $# -gt 0 ]; do
     case $1 in
-      --dir | --port | --heap) [ $# -ge 2 ] || fail "$1 needs a value." "broker.sh help"; printf -v "${1#--}" %s "$2"; shift 2 ;;
+      --dir | --port | --heap | --session) [ $# -ge 2 ] || fail "$1 needs a value." "broker.sh help"; printf -v "${1#--}" %s "$2"; shift 2 ;;
       --sasl) sasl=yes; shift ;;
       *) fail "'$1' is not an option of broker.sh." "broker.sh help" ;;
     esac
   done
   case $port in *[!0-9]*) fail "--port takes a number, not '$port'." ;; esac
+  case $session in '' | *[!0-9]*) fail "--session takes a number, not '$session'." ;; esac
   dir=$(realpath -m "$dir")
   case $dir in
     *[,=\\]* | *[[:space:]]*) fail "Kafka cannot keep its data in '$dir': no comma, '=', backslash or space may be in the path." ;;

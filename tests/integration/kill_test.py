@@ -9,8 +9,10 @@ time. Prints what each kill hit (engine/runtime/flight_recorder.h).
 """
 
 import argparse
+import atexit
 import collections
 import datetime
+import json
 import random
 import shutil
 import subprocess
@@ -72,6 +74,7 @@ def feed_slowly(broker, topic, files, seconds, failures):
             lines = path.read_bytes().splitlines(keepends=True)
             process = subprocess.Popen([str(BIN / "kafka_feed"), broker.bootstrap, topic, str(partition)], stdin=subprocess.PIPE,
                                        stdout=subprocess.DEVNULL)
+            atexit.register(process.kill)  # it waits for the broker, also for one that the failed test has ended
             slices = max(1, seconds * 10)
             for i in range(slices):
                 process.stdin.writelines(lines[len(lines) * i // slices:len(lines) * (i + 1) // slices])
@@ -83,10 +86,18 @@ def feed_slowly(broker, topic, files, seconds, failures):
         except OSError as error:
             failures.append(str(error))
 
-    threads = [threading.Thread(target=one, args=(p, f)) for p, f in enumerate(files)]
+    threads = [threading.Thread(target=one, args=(p, f), daemon=True) for p, f in enumerate(files)]
     for thread in threads:
         thread.start()
     return threads
+
+
+def check_input(broker, topic, files):
+    """The feeder wrote each event once: else the logs below could not be the same."""
+    fed = collections.Counter(json.dumps(event, sort_keys=True) for event in broker.dump(topic))
+    meant = collections.Counter(json.dumps(json.loads(line), sort_keys=True) for path in files for line in path.read_bytes().splitlines())
+    if fed != meant:
+        raise Failure(f"{topic} holds other events than were meant: {sum((meant - fed).values())} are missing, {sum((fed - meant).values())} doubled")
 
 
 def kill_once(service, aim, chance):
@@ -129,7 +140,8 @@ def run(kills, two, wipe, seed, work):
     files = make_load(work, seconds, seed)
     rules = work / "rules.yaml"
     rules.write_text(RULES)
-    with Broker() as broker:
+    # It is never killed here, and beside so many processes of ours it may get no processor for a while.
+    with Broker("--session", "9000") as broker:
         service = Service(broker, work / "service", "kill", rules, TIME, partitions=3,
                           processes=Service.TWO_OF_EACH_ROLE if two else None)
         broker.create_topic("kill-in", PARTITIONS)
@@ -147,17 +159,18 @@ def run(kills, two, wipe, seed, work):
         tick = service.wait_drained(None, timeout_s=120, quiet_s=3, until=end.isoformat())
         service.stop()
         actual = up_to(broker.dump("kill.alerts"), tick)
+        check_input(broker, "kill-in", files)
     expected = up_to(backtest(rules, files, work / "expected.jsonl", service.config), tick)
     differences = compare_logs(expected, actual, quantile_rules(rules))
     print(f"{kills} kills, of which hit at least one worker: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
     print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
     if not expected:
         raise Failure("the load raised no alerts: nothing was shown")
+    if differences:
+        raise Failure("\n".join(differences[:3]))
     missed = [phase for phase in (IN_TRANSACTION, IN_GAP, IN_RESTORE) if kills >= len(AIMS) and not hits[phase]]
     if missed:
         raise Failure(f"no kill hit a worker {' or '.join(missed)}")
-    if differences:
-        raise Failure("\n".join(differences[:3]))
 
 
 def main():

@@ -16,6 +16,8 @@ namespace {
 using tocsin::Duration;
 using tocsin::kafka::KafkaPlainProducer;
 
+constexpr Duration kFlushTimeout{600'000};
+
 int fail(const std::string& message) {
   fmt::print(stderr, "kafka_feed: {}\n", message);
   return 1;
@@ -45,7 +47,8 @@ bool next_delimited(std::istream& input, std::string& message) {
 }
 
 int feed(const std::string& bootstrap, const std::string& topic, int partition, const Next& next, std::string_view content_type) {
-  auto producer = KafkaPlainProducer::make({{"bootstrap.servers", bootstrap}}, topic);
+  // It waits for a broker that stands still as long as whoever called it does.
+  auto producer = KafkaPlainProducer::make({{"bootstrap.servers", bootstrap}, {"message.timeout.ms", "0"}}, topic);
   if (!producer.ok()) return fail(producer.status().message());
   std::string message;
   uint64_t messages = 0;
@@ -57,7 +60,7 @@ int feed(const std::string& bootstrap, const std::string& topic, int partition, 
     }
     ++messages;
   }
-  if (const auto flushed = (*producer)->flush(Duration{60'000}); !flushed.ok()) return fail(flushed.message());
+  if (const auto flushed = (*producer)->flush(kFlushTimeout); !flushed.ok()) return fail(flushed.message());
   fmt::print("{} messages\n", messages);
   return 0;
 }
