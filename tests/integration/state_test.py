@@ -68,7 +68,7 @@ def run(work):
     second = make_load(work, "second", "2026-03-01T00:03:30Z", 5)
     with Broker() as broker:
         service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4, workers=1,
-                          extra="memory: 64MiB")
+                          extra="memory: 128MiB")
         broker.create_topic("state-in", PARTITIONS)
         service.create_topics()
         feed(broker, first)
