@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "operators/evaluator_internal.h"
+#include "operators/group_cost.h"
 #include "operators/rows_codec.h"
 
 namespace tocsin {
@@ -13,7 +14,8 @@ bool Evaluator::TimerLater::operator()(const Timer& a, const Timer& b) const { r
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store, const EvaluatorOptions& options)
     : plan_(std::move(plan)), options_(options), overlay_(store), panes_(*plan_, overlay_, options.partition) {
-  for (const GroupSpace& space : plan_->group_spaces) groups_.emplace_back(options.partition, space.id);
+  const std::vector<size_t> costs = group_costs(*plan_);
+  for (size_t i = 0; i < costs.size(); ++i) groups_.emplace_back(options.partition, plan_->group_spaces[i].id, options.ledger, costs[i]);
   for (const Window& window : plan_->windows) windows_.emplace_back(window, panes_);
   for (const PlannedRule& planned : plan_->rules) {
     RuleState& state = rules_.emplace_back();
@@ -45,10 +47,11 @@ Evaluator::Memory Evaluator::memory() const {
   for (const Groups& groups : groups_) memory.groups += groups.memory_bytes();
   for (const RuleState& state : rules_) memory.groups += state.memory_bytes();
   for (const RuleFamily& family : families_) memory.groups += family.memory_bytes();
-  memory.groups += timers_.size() * sizeof(Timer) + panes_.memory_bytes();
+  static_assert(kTimerBytes >= 2 * sizeof(Timer));
+  memory.groups += timers_.size() * kTimerBytes + panes_.memory_bytes();
   for (size_t i = 0; i < windows_.size(); ++i) {
     const View& view = plan_->views[static_cast<size_t>(plan_->windows[i].view)];
-    memory.totals += windows_[i].memory_bytes((view.thresholds.size() + view.predicates.size()) * sizeof(uint64_t));
+    memory.totals += windows_[i].memory_bytes(heap_bytes_by_total(view));
   }
   memory.waiting = pending_.bytes();
   memory.changes = overlay_.bytes() + alerts_.size() * sizeof(RaisedAlert);

@@ -14,6 +14,7 @@
 // Failure:    kDataLoss for frames or stored state that contradict each other, the store's errors otherwise. The evaluator is then
 //             unusable: make a new one from the committed state.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,6 +46,7 @@ struct EvaluatorOptions {
   uint32_t partition = 0;
   uint32_t partitions = 1;         // of the partials topic
   std::optional<EventTime> until;  // at the end of files: evaluate at least up to here
+  GroupLedger* ledger = nullptr;   // tells stage 1 which groups are here
 };
 
 struct EvaluatorCounters {
@@ -95,7 +97,7 @@ class Evaluator {
   size_t group_count() const;
   // Of the rule at that place in the plan.
   LiveInstances live_instances(size_t rule) const { return rules_[rule].live_instances(); }
-  // Memory by what it is held for; estimates. All but `waiting` and `changes` grows with the number of groups, and nothing here bounds it.
+  // Memory by what it is held for; estimates. `groups` and `totals` grow with the number of groups, which stage 1 bounds (group_ledger.h).
   struct Memory {
     size_t groups = 0;   // names, instances, timers
     size_t totals = 0;   // of windows
@@ -104,6 +106,8 @@ class Evaluator {
     size_t total() const { return groups + totals + waiting + changes; }
   };
   Memory memory() const;
+  // Of a timer in a heap that doubles.
+  static constexpr size_t kTimerBytes = 64;
   const EvaluatorCounters& counters() const { return counters_; }
 
  private:
@@ -167,7 +171,7 @@ class Evaluator {
   EvaluatorOptions options_;
   state::Overlay overlay_;
   PaneStore panes_;
-  std::vector<Groups> groups_;        // by group space
+  std::deque<Groups> groups_;         // by group space
   std::vector<WindowState> windows_;  // as in the plan
   std::vector<RuleState> rules_;      // as in the plan
   std::vector<RuleFamily> families_;

@@ -21,6 +21,9 @@ struct Evaluator::Timer {
   auto order() const { return std::tuple(at, kind, owner, group); }
 };
 
+// What a total of the view holds beside itself.
+inline size_t heap_bytes_by_total(const View& view) { return (view.thresholds.size() + view.predicates.size()) * sizeof(uint64_t); }
+
 // One group at one tick, as rule programs see it.
 class Evaluator::GroupView : public GroupWindows {
  public:

@@ -245,7 +245,8 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
     in_use = same_space && !windows_[i].total(group).empty();
   }
   if (in_use) {
-    timers_.push({tick + longest_retention(*plan_, group_space), Timer::Kind::kCleanUp, group_space, group});
+    const EventTime from = lately ? groups.settled_at(group) : tick;
+    timers_.push({from + longest_retention(*plan_, group_space), Timer::Kind::kCleanUp, group_space, group});
     return;
   }
   for (size_t i = 0; i < windows_.size(); ++i) {

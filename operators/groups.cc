@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "operators/group_cost.h"
 #include "tocsin/v1/state.pb.h"
 
 namespace tocsin {
@@ -12,11 +13,24 @@ size_t Groups::text_bytes(const std::vector<std::string>& values) {
   return bytes;
 }
 
+Groups::~Groups() {
+  if (ledger_ == nullptr) return;
+  for (const auto& [key, id] : ids_) ledger_->drop(hash_group(space_, entries_.find(id)->values));
+}
+
+void Groups::added(const std::vector<std::string>& values) {
+  text_bytes_ += text_bytes(values);
+  if (ledger_ == nullptr) return;
+  size_t bytes = cost_;
+  for (const std::string& value : values) bytes += label_value_cost(value.size());
+  ledger_->hold(hash_group(space_, values), bytes);
+}
+
 uint64_t Groups::find_or_add(const std::vector<std::string>& values) {
   const auto [found, is_new] = ids_.try_emplace(encode_group(values), end_id_);
   if (is_new) {
     entries_.at(end_id_++) = {values, false, 0, EventTime::min()};
-    text_bytes_ += text_bytes(values);
+    added(values);
   }
   return found->second;
 }
@@ -34,7 +48,7 @@ void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
   end_id_ = std::max(end_id_, id + 1);
   entries_.at(id) = {values, true, 0, EventTime::min()};
   ids_[encode_group(values)] = id;
-  text_bytes_ += text_bytes(values);
+  added(values);
 }
 
 void Groups::remove(uint64_t id, state::Overlay& overlay) {
@@ -42,6 +56,7 @@ void Groups::remove(uint64_t id, state::Overlay& overlay) {
   ids_.erase(encode_group(entry.values));
   if (entry.stored) overlay.remove(keys::group(partition_, space_, id));
   text_bytes_ -= text_bytes(entry.values);
+  if (ledger_ != nullptr) ledger_->drop(hash_group(space_, entry.values));
   entries_.forget(id);
 }
 

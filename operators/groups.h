@@ -3,7 +3,9 @@
 // Groups of one group space in one partition: label values to small ids and back. An id is never used again.
 //
 // Thread:     worker-confined.
-// Invariants: (1) an id has one group for ever; (2) a group is stored (keys::group) from its first settled row until it is removed.
+// Lifetime:   the ledger (may be null) must outlive it.
+// Invariants: (1) an id has one group for ever; (2) a group is stored (keys::group) from its first settled row until it is removed;
+//             (3) the ledger holds every group that is here.
 
 #include <cstdint>
 #include <string>
@@ -11,6 +13,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "operators/group_ledger.h"
 #include "operators/keys.h"
 #include "operators/label_tuples.h"
 #include "operators/paged.h"
@@ -20,7 +23,12 @@ namespace tocsin {
 
 class Groups {
  public:
-  Groups(uint32_t partition, uint64_t space) : partition_(partition), space_(space) {}
+  // `cost`: bytes that a group takes in stage 2, for the ledger (group_cost.h).
+  Groups(uint32_t partition, uint64_t space, GroupLedger* ledger = nullptr, size_t cost = 0)
+      : partition_(partition), space_(space), ledger_(ledger), cost_(cost) {}
+  ~Groups();
+  Groups(const Groups&) = delete;
+  Groups& operator=(const Groups&) = delete;
 
   // The id of the group, given if new; not stored yet.
   uint64_t find_or_add(const std::vector<std::string>& values);
@@ -65,11 +73,20 @@ class Groups {
     EventTime settled_at = EventTime::min();
   };
 
+ public:
+  // Of a group without its values: an entry, and a slot with its control byte in a table that has just grown.
+  static constexpr size_t kBytesByGroup = sizeof(Entry) + (sizeof(std::string) + sizeof(uint64_t) + 1) * 16 / 7;
+
+ private:
   // Of the values, and of the key that is made of them.
   static size_t text_bytes(const std::vector<std::string>& values);
+  // The group is new here.
+  void added(const std::vector<std::string>& values);
 
   uint32_t partition_;
   uint64_t space_;
+  GroupLedger* ledger_;
+  size_t cost_;
   absl::flat_hash_map<std::string, uint64_t> ids_;
   Paged<Entry> entries_;
   uint64_t end_id_ = 0;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/base/hash.h"
+#include "operators/group_cost.h"
 
 namespace tocsin {
 namespace {
@@ -57,7 +58,9 @@ uint32_t ValueTable::find_or_add(std::string_view text) {
   return id;
 }
 
-LabelTuples::LabelTuples(const Plan& plan) : slots_(slots_grouped_by(plan)), values_(slots_.size()), rows_(slots_.size()) {
+LabelTuples::LabelTuples(const Plan& plan, GroupLedger* ledger)
+    : ledger_(ledger), slots_(slots_grouped_by(plan)), values_(slots_.size()), rows_(slots_.size()) {
+  const std::vector<size_t> costs = group_costs(plan);
   for (size_t s = 0; s < plan.group_spaces.size(); ++s) {
     std::vector<size_t> labels;
     for (const View& view : plan.views) {
@@ -66,7 +69,14 @@ LabelTuples::LabelTuples(const Plan& plan) : slots_(slots_grouped_by(plan)), val
         labels.push_back(static_cast<size_t>(std::lower_bound(slots_.begin(), slots_.end(), slot) - slots_.begin()));
       break;  // views of one space have one `by`
     }
-    spaces_.emplace_back(plan.group_spaces[s].id, std::move(labels));
+    spaces_.emplace_back(plan.group_spaces[s].id, costs[s], std::move(labels));
+  }
+}
+
+LabelTuples::~LabelTuples() {
+  if (ledger_ == nullptr) return;
+  for (const Space& space : spaces_) {
+    for (const uint64_t group : space.hashes) ledger_->drop(group);
   }
 }
 
@@ -107,8 +117,26 @@ uint32_t LabelTuples::group_of(uint32_t tuple, int number) {
   group = space.rows.find(row);
   if (group != kNone) return group;
   group = space.rows.add(row);
-  space.hashes.push_back(hash_texts(space.id, group_values(number, group)));
+  const Values texts = group_values(number, group);
+  space.hashes.push_back(hash_texts(space.id, texts));
+  const size_t bytes = stage_two_bytes(space, texts);
+  group_bytes_ += bytes;
+  if (ledger_ != nullptr) ledger_->hold(space.hashes.back(), bytes);
   return group;
+}
+
+size_t LabelTuples::stage_two_bytes(const Space& space, const Values& values) {
+  size_t bytes = space.cost;
+  for (const std::string_view value : values) bytes += label_value_cost(value.size());
+  return bytes;
+}
+
+size_t LabelTuples::new_bytes(const Values& values, int number) const {
+  if (ledger_ == nullptr) return 0;
+  const Space& space = spaces_[static_cast<size_t>(number)];
+  Values of_group;
+  for (const size_t label : space.labels) of_group.push_back(values[label]);
+  return ledger_->holds(hash_texts(space.id, of_group)) ? 0 : stage_two_bytes(space, of_group);
 }
 
 LabelTuples::Values LabelTuples::group_values(int number, uint32_t group) const {
@@ -122,7 +150,8 @@ LabelTuples::Values LabelTuples::group_values(int number, uint32_t group) const 
 size_t LabelTuples::bytes() const {
   size_t bytes = rows_.bytes() + tuple_groups_.size() * sizeof(uint32_t) * 3 / 2 + overflowed_.size() / 8;
   for (const ValueTable& values : values_) bytes += values.bytes();
-  for (const Space& space : spaces_) bytes += space.rows.bytes() + space.hashes.size() * sizeof(uint64_t) * 3 / 2;
+  const size_t by_group = sizeof(uint64_t) * 3 / 2 + (ledger_ != nullptr ? GroupLedger::kBytesByGroup : 0);
+  for (const Space& space : spaces_) bytes += space.rows.bytes() + space.hashes.size() * by_group;
   return bytes;
 }
 

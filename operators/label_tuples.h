@@ -7,9 +7,9 @@
 // that a label counts only where it matters.
 //
 // Thread:     worker-confined.
-// Lifetime:   views of values are valid until the table is destroyed.
-// Invariants: (1) tuple and group ids are dense from 0; (2) a tuple's groups have its values.
-// Failure:    none.
+// Lifetime:   views of values are valid until the table is destroyed. The ledger (may be null) must outlive it.
+// Invariants: (1) tuple and group ids are dense from 0; (2) a tuple's groups have its values; (3) the ledger holds every group that is
+// here. Failure:    none.
 
 #include <cstdint>
 #include <memory>
@@ -19,6 +19,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "operators/group_ledger.h"
 #include "operators/plan.h"
 #include "operators/row_table.h"
 
@@ -50,7 +51,10 @@ class LabelTuples {
   static constexpr uint32_t kNone = RowTable::kNone;
   using Values = std::vector<std::string_view>;  // one for each of slots()
 
-  explicit LabelTuples(const Plan& plan);
+  explicit LabelTuples(const Plan& plan, GroupLedger* ledger = nullptr);
+  ~LabelTuples();
+  LabelTuples(const LabelTuples&) = delete;
+  LabelTuples& operator=(const LabelTuples&) = delete;
 
   // The slots of the labels that rules group by.
   const std::vector<int>& slots() const { return slots_; }
@@ -65,6 +69,10 @@ class LabelTuples {
   uint32_t group_of(uint32_t tuple, int space);
   // The same; it was made before.
   uint32_t group(uint32_t tuple, int space) const { return tuple_groups_[tuple * spaces_.size() + static_cast<size_t>(space)]; }
+  // What the group that these values make in that space adds to the ledger: nothing if it is held already.
+  size_t new_bytes(const Values& values, int space) const;
+  // What all groups here take in stage 2.
+  size_t group_bytes() const { return group_bytes_; }
   // The group's label values in the order of `by`, and hash_group() of them.
   Values group_values(int space, uint32_t group) const;
   uint64_t group_hash(int space, uint32_t group) const { return spaces_[static_cast<size_t>(space)].hashes[group]; }
@@ -76,19 +84,25 @@ class LabelTuples {
 
  private:
   struct Space {
-    Space(uint64_t space_id, std::vector<size_t> by) : id(space_id), labels(std::move(by)), rows(labels.size()) {}
+    Space(uint64_t space_id, size_t group_cost, std::vector<size_t> by)
+        : id(space_id), cost(group_cost), labels(std::move(by)), rows(labels.size()) {}
     uint64_t id;
+    size_t cost;                 // of a group in stage 2 (group_cost.h)
     std::vector<size_t> labels;  // indices into slots_, in the order of `by`
     RowTable rows;               // value ids of each group
     std::vector<uint64_t> hashes;
   };
 
+  static size_t stage_two_bytes(const Space& space, const Values& values);
+
+  GroupLedger* ledger_;
   std::vector<int> slots_;
   std::vector<ValueTable> values_;  // by label
   RowTable rows_;                   // value ids of each tuple
   std::vector<Space> spaces_;
   std::vector<uint32_t> tuple_groups_;  // by tuple and space; kNone: not needed so far
   std::vector<bool> overflowed_;
+  size_t group_bytes_ = 0;
 };
 
 // Identity of a group within its group space, for dictionaries: lengths and bytes of its values.

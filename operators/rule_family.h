@@ -86,6 +86,12 @@ class RuleFamily {
     bool known = false;  // an expiry timer is set
   };
 
+ public:
+  // Of a group: its entry and its places in dirty_, which doubles; and its places in due_ for each of the rules.
+  static constexpr size_t kBytesByGroup = sizeof(Group) + 2 * sizeof(uint64_t);
+  static constexpr size_t kBytesByGroupAndRule = 2 * sizeof(std::pair<uint64_t, int>);
+
+ private:
   const Plan& plan_;
   std::vector<int> rules_;
   const PlannedRule* shared_;

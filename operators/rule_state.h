@@ -27,6 +27,9 @@ struct RuleState {
   absl::flat_hash_map<uint64_t, Instance> instances;  // pending and firing ones, by group
   uint64_t firing = 0;                                // how many of the instances are
 
+  // Of a group: an instance in a table that has just grown.
+  static constexpr size_t kBytesByGroup = (sizeof(uint64_t) + sizeof(Instance) + 1) * 16 / 7;
+
   LiveInstances live_instances() const { return {instances.size() - firing, firing}; }
   // Keeps what is live of a group's instance.
   void put_instance(uint64_t group, const Instance& instance) {

@@ -9,6 +9,8 @@ namespace {
 constexpr uint32_t kNone = LabelTuples::kNone;
 // Idle series are looked for that often within their time.
 constexpr int64_t kSweepsPerIdleTime = 16;
+// Fewer tuples do not tell which label it is that has too many values: after a restart stage 2 may be full when there are none here.
+constexpr size_t kTuplesToJudgeBy = 64;
 
 }  // namespace
 
@@ -16,7 +18,7 @@ SeriesTable::SeriesTable(std::shared_ptr<const Plan> plan, const SeriesLimits& l
     : plan_(std::move(plan)),
       limits_(limits),
       cache_(static_cast<size_t>(plan_->fields.size()), limits.cache_bytes),
-      tuples_(std::make_unique<LabelTuples>(*plan_)),
+      tuples_(std::make_unique<LabelTuples>(*plan_, limits.ledger)),
       ids_(std::make_unique<RowTable>(2)) {
   index_rule_groups();
 }
@@ -108,20 +110,34 @@ uint32_t SeriesTable::resolve(bool success, const std::string_view* slots) {
   // A tuple that is there keeps its name, and its failures stay with its successes for as long as that can be afforded.
   if (const uint32_t tuple = tuples_->find(values); tuple != kNone) {
     if (const std::optional<uint32_t> known = find(signature, tuple)) return *known;
-    if (room_for_series()) return add(signature, tuple, EventTime::min());
+    if (room_for_series() && room_in_stage_two(signatures_[signature], values)) return add(signature, tuple, EventTime::min());
   }
+  if (const std::optional<uint32_t> known = add_known_to_stage_two(signature, values)) return *known;
   while (true) {
     LabelTuples::Values replaced = values;
     const bool overflowed = replace(signatures_[signature], replaced);
+    const bool room_there = room_in_stage_two(signatures_[signature], replaced);
     const uint32_t tuple = tuples_->find(replaced);
     if (tuple != kNone) {
       if (const std::optional<uint32_t> known = find(signature, tuple)) return *known;
-      if (room_for_series() || overflowed || exhausted(signatures_[signature])) return add(signature, tuple, EventTime::min());
-    } else if (room_for_tuple() || exhausted(signatures_[signature])) {
+      const bool room = room_for_series() && room_there;
+      if (room || overflowed || exhausted(signatures_[signature])) return add(signature, tuple, EventTime::min());
+    } else if ((room_for_tuple() && room_there) || exhausted(signatures_[signature])) {
       return add(signature, tuples_->add(replaced, overflowed), EventTime::min());
     }
     overflow_next();
   }
+}
+
+// What stage 2 has a name for keeps it, also in an overflow, for as long as this table has room by itself.
+std::optional<uint32_t> SeriesTable::add_known_to_stage_two(uint32_t signature, const LabelTuples::Values& values) {
+  if (limits_.ledger == nullptr || overflow_order_.empty() || tuples_->find(values) != kNone) return std::nullopt;
+  if (size() >= limits_.max_series || bytes() >= limits_.bytes || new_group_bytes(signatures_[signature], values) > 0) return std::nullopt;
+  const size_t before = tuples_->group_bytes();
+  const uint32_t series = add(signature, tuples_->add(values, false), EventTime::min());
+  ++tuples_before_overflow_;
+  group_bytes_before_overflow_ += tuples_->group_bytes() - before;
+  return series;
 }
 
 std::optional<uint32_t> SeriesTable::find(uint32_t signature, uint32_t tuple) const {
@@ -161,6 +177,30 @@ bool SeriesTable::room_for_tuple() const {
   return tuples_->size() - tuples_before_overflow_ < std::max<size_t>(tuples, 1) && bytes() < limits_.bytes + more_bytes;
 }
 
+// As room_for_tuple(). What is left for the overflow is this table's own, or others, and groups that stage 2 has from other processes,
+// could take the place of `__overflow__`.
+bool SeriesTable::room_in_stage_two(const Signature& signature, const LabelTuples::Values& values) const {
+  const size_t more = new_group_bytes(signature, values);
+  if (more == 0) return true;
+  if (overflow_order_.empty()) return limits_.ledger->used() + more <= limits_.ledger->limit() || tuples_->size() < kTuplesToJudgeBy;
+  const size_t reserve = limits_.overflow_group_bytes;
+  const size_t halvings = std::min<size_t>(overflow_order_.size(), 20);
+  return tuples_->group_bytes() - group_bytes_before_overflow_ + more <= reserve - (reserve >> halvings);
+}
+
+// What the groups of these values would add to what stage 2 holds: nothing if it knows them from another worker, or from before a restart.
+size_t SeriesTable::new_group_bytes(const Signature& signature, const LabelTuples::Values& values) const {
+  if (limits_.ledger == nullptr) return 0;
+  size_t more = 0;
+  for (size_t i = 0; i < signature.targets.size(); ++i) {
+    const int space = signature.targets[i].group_space;
+    const auto same = [space](const SeriesTarget& target) { return target.group_space == space; };
+    const auto end = signature.targets.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::none_of(signature.targets.begin(), end, same)) more += tuples_->new_bytes(values, space);
+  }
+  return more;
+}
+
 // Further series of a known tuple: the same labels with the other success, or with other matchers holding. They cost little, and parting
 // a group's failures from its successes would falsify its rates, so they may be as many again.
 bool SeriesTable::room_for_series() const {
@@ -179,9 +219,14 @@ bool SeriesTable::has_overflowed(size_t label) const {
   return std::find(overflow_order_.begin(), overflow_order_.end(), label) != overflow_order_.end();
 }
 
+void SeriesTable::begin_overflow() {
+  tuples_before_overflow_ = tuples_->size();
+  group_bytes_before_overflow_ = tuples_->group_bytes();
+}
+
 // Gives up the label with most values; `domain` only when nothing else is left.
 void SeriesTable::overflow_next() {
-  if (overflow_order_.empty()) tuples_before_overflow_ = tuples_->size();
+  if (overflow_order_.empty()) begin_overflow();
   std::optional<size_t> most;
   bool most_is_domain = false;
   for (size_t label = 0; label < tuples_->slots().size(); ++label) {
@@ -196,12 +241,15 @@ void SeriesTable::overflow_next() {
 }
 
 void SeriesTable::sweep(EventTime now) {
-  const bool near = size() > limits_.max_series / 2 || bytes() > limits_.bytes / 2;
+  const auto groups_above = [this](size_t quarters) {
+    return limits_.ledger != nullptr && limits_.ledger->used() > limits_.ledger->limit() / 4 * quarters;
+  };
+  const bool near = size() > limits_.max_series / 2 || bytes() > limits_.bytes / 2 || groups_above(2);
   if (now < next_sweep_ || (!near && overflow_order_.empty())) return;
   next_sweep_ = now + Duration{std::max<int64_t>(1, limits_.idle.ms / kSweepsPerIdleTime)};
   const std::unique_ptr<RowTable> old = std::exchange(ids_, std::make_unique<RowTable>(2));
   const std::vector<EventTime> old_touched = std::exchange(touched_, {});
-  const std::unique_ptr<LabelTuples> old_tuples = std::exchange(tuples_, std::make_unique<LabelTuples>(*plan_));
+  const std::unique_ptr<LabelTuples> old_tuples = std::exchange(tuples_, std::make_unique<LabelTuples>(*plan_, limits_.ledger));
   overflowed_series_ = 0;
   cache_.clear();
   const auto keep = [&](bool overflowed) {
@@ -215,11 +263,12 @@ void SeriesTable::sweep(EventTime now) {
   };
   keep(false);
   // Not at the first free place: a flood that goes on would take it, and begin anew with every sweep.
-  if (size() < limits_.max_series - limits_.max_series / 4 && bytes() < limits_.bytes - limits_.bytes / 4) {
+  const bool room = size() < limits_.max_series - limits_.max_series / 4 && bytes() < limits_.bytes - limits_.bytes / 4;
+  if (room && !groups_above(3)) {
     overflow_order_.clear();
     return;
   }
-  tuples_before_overflow_ = tuples_->size();
+  begin_overflow();
   keep(true);
 }
 

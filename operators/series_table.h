@@ -8,9 +8,10 @@
 //                          ▼
 //   matchers and predicates ─► signature      labels to group by ─► tuple   per new combination of fields; regular expressions run here
 //
-// The table is a cache: nothing in it is durable, and between flushes what was not seen for long is forgotten. Beyond the limits new
-// label tuples get `__overflow__` for the label with most values; what a view selects is decided before, by the event's own
-// fields (docs/adr/0008). So only grouping is coarser, never wrong: every event counts in the group of its view that has its other labels.
+// The table is a cache: nothing in it is durable, and between flushes what was not seen for long is forgotten. Beyond the limits, its own
+// and what its groups may cost stage 2 (group_ledger.h), new label tuples get `__overflow__` for the label with most values; what a view
+// selects is decided before, by the event's own fields (docs/adr/0008). So only grouping is coarser, never wrong: every event counts in the
+// group of its view that has its other labels.
 //
 // Thread:     worker-confined.
 // Invariants: (1) series ids are dense from 0 and mean the same until sweep(); (2) an event's series has exactly the views that its fields
@@ -37,6 +38,8 @@ struct SeriesLimits {
   size_t bytes = size_t{256} << 20;        // of tuples, groups and series
   size_t cache_bytes = size_t{128} << 20;  // of the look-up from fields to series
   Duration idle{24LL * 3600 * 1000};       // of event time without an event: may be forgotten
+  GroupLedger* ledger = nullptr;           // what the groups of the process may cost stage 2; null: no bound
+  size_t overflow_group_bytes = 0;         // beyond the ledger's limit, for groups that this table makes in an overflow
 };
 
 // A view that a series belongs to.
@@ -103,6 +106,10 @@ class SeriesTable {
   // Values of labels that have overflowed replaced; true if there was any.
   bool replace(const Signature& signature, LabelTuples::Values& values) const;
   bool room_for_tuple() const;
+  bool room_in_stage_two(const Signature& signature, const LabelTuples::Values& values) const;
+  size_t new_group_bytes(const Signature& signature, const LabelTuples::Values& values) const;
+  std::optional<uint32_t> add_known_to_stage_two(uint32_t signature, const LabelTuples::Values& values);
+  void begin_overflow();
   bool room_for_series() const;
   bool exhausted(const Signature& signature) const;
   bool has_overflowed(size_t label) const;
@@ -120,6 +127,7 @@ class SeriesTable {
   std::vector<EventTime> touched_;      // by series
   std::vector<size_t> overflow_order_;  // labels that have overflowed
   size_t tuples_before_overflow_ = 0;
+  size_t group_bytes_before_overflow_ = 0;
   size_t overflowed_series_ = 0;
   EventTime next_sweep_ = EventTime::min();
   std::vector<std::string> rule_groups_;

@@ -77,6 +77,11 @@ class WindowState {
   };
   static const Total kNothing;
 
+ public:
+  // Of a group: its total, and its places in the lists below, which double.
+  static constexpr size_t bytes_by_group(size_t heap_bytes) { return sizeof(Group) + heap_bytes + 4 * sizeof(uint64_t); }
+
+ private:
   void mark_changed(uint64_t group, EventTime tick);
   EventTime next_leave() const;
 

@@ -88,7 +88,7 @@ struct HttpConfig {
 struct Config {
   std::string app = "tocsin";        // app: prefix of topics, groups and transactional ids; letters, digits and . _ -
   std::string instance;              // instance: stable and unique name of this process; the same characters. Default: the host's name
-  int64_t memory_bytes = 2LL << 30;  // memory: of the whole process; at least 64MiB
+  int64_t memory_bytes = 2LL << 30;  // memory: of the whole process; at least 128MiB
   kafka::Properties kafka = {{"bootstrap.servers", "127.0.0.1:9092"}};  // kafka: librdkafka's properties, except refused ones
   InputConfig input;
   TopicsConfig topics;

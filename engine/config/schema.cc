@@ -13,7 +13,7 @@ constexpr Duration kMs{1};
 constexpr Duration kSecond{1000};
 constexpr Duration kDay{24LL * 3600 * 1000};
 constexpr Duration kLongest = kDay * 3650;
-constexpr int64_t kMemoryMin = 64LL << 20;
+constexpr int64_t kMemoryMin = 128LL << 20;
 constexpr size_t kAppBytesMax = 200;       // "<app>.alert-states" still fits into Kafka's 249
 constexpr size_t kInstanceBytesMax = 128;  // and so does "<app>-<instance>-aggregate-255"
 constexpr size_t kTopicBytesMax = 249;

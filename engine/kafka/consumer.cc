@@ -25,6 +25,8 @@ Properties defaults_for(const ConsumerOptions& options) {
   properties["queued.min.messages"] = "10000000";
   properties["fetch.queue.backoff.ms"] = "5";
   properties["fetch.max.bytes"] = std::to_string(std::clamp<int64_t>(options.queue_bytes, 1 << 20, 50 << 20));
+  // What is fetched counts only when it has been unpacked, to many times its size.
+  properties["fetch.message.max.bytes"] = std::to_string(std::clamp<int64_t>(options.queue_bytes / 16, 64 << 10, 1 << 20));
   return properties;
 }
 
@@ -114,16 +116,27 @@ void KafkaConsumer::take(Duration timeout, log::RecordBatch& batch) {
     auto storage = std::make_unique<MessageStorage>(client_);
     ssize_t more = 0;
     if (client_->events().rebalances.empty()) {
-      more = std::max<ssize_t>(rd_kafka_consume_batch_queue(queue_.get(), 0, scratch_.data(), scratch_.size()), 0);
+      more = std::max<ssize_t>(rd_kafka_consume_batch_queue(queue_.get(), 0, scratch_.data(), batch_size()), 0);
     }
     storage->messages.reserve(static_cast<size_t>(more) + 1);
     storage->messages.push_back(first);
     storage->messages.insert(storage->messages.end(), scratch_.begin(), scratch_.begin() + more);
     batch.records.reserve(storage->messages.size());
-    for (rd_kafka_message_t* message : storage->messages) add(*message, batch);
+    size_t bytes = 0;
+    for (rd_kafka_message_t* message : storage->messages) {
+      bytes += message->len;
+      add(*message, batch);
+    }
+    record_bytes_ = bytes / storage->messages.size();
     batch.storage = std::move(storage);
   }
   if (std::optional<Status> error = std::exchange(client_->events().error, std::nullopt); error.has_value()) error_ = std::move(*error);
+}
+
+// A batch is beside the queue, so it may be as large as a quarter of that; records are taken to be as large as those of the last batch.
+size_t KafkaConsumer::batch_size() const {
+  const size_t fits = static_cast<size_t>(options_.queue_bytes) / 4 / std::max<size_t>(record_bytes_, 1);
+  return std::clamp<size_t>(fits, 1, scratch_.size());
 }
 
 void KafkaConsumer::add(rd_kafka_message_t& message, log::RecordBatch& batch) {

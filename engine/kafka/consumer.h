@@ -105,6 +105,7 @@ class KafkaConsumer final : public log::GroupConsumer {
 
   // Second phase.
   void take(Duration timeout, log::RecordBatch& batch);
+  size_t batch_size() const;
   void add(rd_kafka_message_t& message, log::RecordBatch& batch);
   void note_error(const rd_kafka_message_t& message);
 
@@ -127,6 +128,7 @@ class KafkaConsumer final : public log::GroupConsumer {
   std::optional<Pending> pending_;
   EndProbes probes_;
   std::vector<rd_kafka_message_t*> scratch_;  // room for one batch
+  size_t record_bytes_ = 4096;                // of the last batch, on average
   Status error_;                              // the newest that waits to be reported
   Status broken_;                             // kDataLoss
   Deadline first_session_;       // until then the group has given client_ one member id at most,

@@ -26,6 +26,7 @@ AggregateWorker::AggregateWorker(AggregateOptions options, std::shared_ptr<const
       decoder_(plan_->fields, options_.format),
       events_(plan_->fields.size()),
       aggregator_(plan_, {options_.allowed_lateness, options_.series}),
+      started_(clock_()),
       last_flush_(clock_()) {}
 
 AggregateWorker::Input& AggregateWorker::input(int32_t source) {
@@ -35,6 +36,7 @@ AggregateWorker::Input& AggregateWorker::input(int32_t source) {
 
 Status AggregateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
+  TOCSIN_RETURN_IF_ERROR(wait_for_groups());
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
   const Status polled = consumer_->poll(timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
@@ -42,7 +44,12 @@ Status AggregateWorker::step(Duration timeout) {
   } else if (!polled.ok()) {
     return polled;
   }
-  take_records(records_);
+  if (groups_known_) {
+    take_records(records_);
+  } else {
+    unread_ = unread_ || !records_.records.empty();
+    records_.clear();
+  }
   pause_and_resume();
   probe_ends();
   if (flush_due() && !committer_.busy()) return flush();
@@ -59,6 +66,16 @@ Status AggregateWorker::wait_for_room() {
   if (wait) ++counters_.pauses;
   pause_and_resume();
   return {};
+}
+
+// Stage 2 restores its groups when the process starts. Before they are known, a flood that goes on would get names for new groups beside
+// them. It takes a second or two as a rule; others need our watermarks, so there is an end to it. What comes before the partitions are
+// paused is read again.
+Status AggregateWorker::wait_for_groups() {
+  if (groups_known_) return {};
+  const GroupLedger* ledger = options_.series.ledger;
+  groups_known_ = ledger == nullptr || ledger->complete() || clock_() - started_ >= options_.groups_patience;
+  return groups_known_ && unread_ ? consumer_->rewind() : Status();
 }
 
 void AggregateWorker::take_records(const log::RecordBatch& batch) {
@@ -118,7 +135,7 @@ void AggregateWorker::pause_and_resume() {
     if (!in.assigned || in.finished) continue;
     // A partition without a watermark may never get one (it is empty): it holds nobody back here.
     const bool ahead = slowest != EventTime::min() && in.clock.watermark() > slowest + options_.alignment;
-    const bool pause = ahead || waiting_for_room_;
+    const bool pause = ahead || waiting_for_room_ || !groups_known_;
     if (pause == in.paused) continue;
     in.paused = pause;
     pause ? consumer_->pause(source) : consumer_->resume(source);
@@ -267,12 +284,15 @@ void AggregateWorker::tell_of_overflow() {
     spdlog::warn("aggregate {}: labels no longer overflow: new values of {} have groups of their own again", options_.worker,
                  fmt::join(overflowed_, ", "));
   } else {
+    const GroupLedger* ledger = options_.series.ledger;
+    const std::string groups =
+        ledger == nullptr ? "" : fmt::format("; groups in stage 2 take {} of {} MiB", ledger->used() >> 20, ledger->limit() >> 20);
     spdlog::warn(
-        "aggregate {}: {} series in {} MiB are too many (aggregate.max_series {}, memory for series {} MiB): new values of {} are counted "
-        "in "
-        "groups with the value {}. Totals stay right. Group by labels with fewer values, or raise the limits",
-        options_.worker, aggregator_.series_count(), aggregator_.memory_bytes() >> 20, options_.series.max_series,
-        options_.series.bytes >> 20, fmt::join(now.labels, ", "), kOverflowValue);
+        "aggregate {}: too many label values: {} series (aggregate.max_series {}), {} MiB held ({} may be for series){}: new values of {} "
+        "are "
+        "counted in groups with the value {}. Totals stay right. Group by labels with fewer values, or raise the limits",
+        options_.worker, aggregator_.series_count(), options_.series.max_series, aggregator_.memory_bytes() >> 20,
+        options_.series.bytes >> 20, groups, fmt::join(now.labels, ", "), kOverflowValue);
   }
   overflowed_ = now.labels;
 }

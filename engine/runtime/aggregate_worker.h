@@ -44,6 +44,7 @@ struct AggregateOptions {
       size_t{32} << 20;           // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
   SeriesLimits series;
+  Duration groups_patience{10'000};  // after its start it waits so long for the groups of stage 2, if it shares a ledger with it
   Duration max_out_of_orderness{500};
   Duration allowed_lateness{3'600'000};
   std::optional<Duration> max_future_skew;  // absent: no wall clock (backtest)
@@ -122,6 +123,7 @@ class AggregateWorker final : public log::ConsumerListener {
   Input& input(int32_t source);
   bool full() const { return aggregator_.bytes() + dead_letter_bytes_ >= options_.flush_bytes; }
   Status wait_for_room();
+  Status wait_for_groups();
   void take_records(const log::RecordBatch& batch);
   void refuse_future_events();
   void pause_and_resume();
@@ -155,6 +157,9 @@ class AggregateWorker final : public log::ConsumerListener {
   std::vector<std::string> overflowed_;  // labels, as last told
   log::RecordBatch records_;
   std::vector<std::pair<std::string, int32_t>> partition_counts_;
+  WallTime started_;
+  bool groups_known_ = false;  // those that stage 2 remembers from before, or it has waited long enough: nothing is read before
+  bool unread_ = false;        // records came all the same
   WallTime last_flush_;
   EventTime flushed_watermark_ = EventTime::min();
   std::optional<WallTime> last_contact_;  // with the brokers

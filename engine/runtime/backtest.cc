@@ -48,7 +48,8 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   aggregate.idle_timeout.reset();
   aggregate.format = Format::kAuto;
   const MemoryBudget memory = divide_memory(options.memory_bytes, 1, 1);
-  use_memory(memory, options.max_series, options.time.group_retention, aggregate);
+  // Groups are not bounded here: what a backtest says is to be exact for as long as the machine carries it.
+  use_memory(memory, options.max_series, options.time.group_retention, nullptr, aggregate);
   self->aggregate_ = std::make_unique<AggregateWorker>(std::move(aggregate), plan, *self->aggregate_committer_, system_now);
   log::FileSourceOptions files;
   files.paths = options.events;
@@ -65,7 +66,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.alerts.format = AlertFormat::kProtobuf;
   evaluate.until = options.until;
   evaluate.commit_interval = {10};
-  use_memory(memory, evaluate);
+  use_memory(memory, nullptr, evaluate);
   self->evaluate_ = std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_,
                                                      self->recorder_, system_now);
   log::MemoryConsumerOptions consumer;

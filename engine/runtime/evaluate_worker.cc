@@ -28,7 +28,9 @@ EvaluateWorker::EvaluateWorker(EvaluateOptions options, std::shared_ptr<const Pl
       last_commit_(clock_()),
       last_store_flush_(clock_()) {}
 
-EvaluateWorker::~EvaluateWorker() = default;
+EvaluateWorker::~EvaluateWorker() {
+  if (options_.ledger != nullptr) options_.ledger->measured(memory_.groups + memory_.totals, 0);
+}
 
 Status EvaluateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
@@ -40,6 +42,7 @@ Status EvaluateWorker::step(Duration timeout) {
     return polled;
   }
   TOCSIN_RETURN_IF_ERROR(std::exchange(failure_, Status()));
+  tell_of_groups();
   TOCSIN_RETURN_IF_ERROR(apply_records());
   TOCSIN_RETURN_IF_ERROR(advance());
   probe_ends();
@@ -49,6 +52,17 @@ Status EvaluateWorker::step(Duration timeout) {
     return leases_.store().flush();
   }
   return {};
+}
+
+// Once: with the first assignment what there was before the start is here. The listener is not told of an empty one: that is what it was if
+// nothing comes after joining.
+void EvaluateWorker::tell_of_groups() {
+  constexpr Duration kAssignmentFollows{2'000};
+  if (groups_told_ || options_.ledger == nullptr || consumer_->group_metadata() == nullptr) return;
+  if (!joined_at_) joined_at_ = clock_();
+  if (tasks_.empty() && clock_() - *joined_at_ < kAssignmentFollows) return;
+  groups_told_ = true;
+  options_.ledger->restored();
 }
 
 void EvaluateWorker::probe_ends() {
@@ -79,6 +93,7 @@ bool EvaluateWorker::ticks_left() const {
 void EvaluateWorker::measure_memory() {
   if (clock_() - last_measured_ < kMeasureInterval) return;
   last_measured_ = clock_();
+  const size_t before = memory_.groups + memory_.totals;
   memory_ = {};
   for (const auto& [source, task] : tasks_) {
     const Evaluator::Memory memory = task.evaluator->memory();
@@ -87,6 +102,7 @@ void EvaluateWorker::measure_memory() {
     memory_.waiting += memory.waiting;
     memory_.changes += memory.changes;
   }
+  if (options_.ledger != nullptr) options_.ledger->measured(before, memory_.groups + memory_.totals);
   tell_of_memory();
 }
 
@@ -278,7 +294,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   if (!report.ok()) return report.status();
   ++counters_.restores;
   counters_.changelog_records_read += report->records_read;
-  EvaluatorOptions options{static_cast<uint32_t>(partition), options_.partials_partitions, options_.until};
+  EvaluatorOptions options{static_cast<uint32_t>(partition), options_.partials_partitions, options_.until, options_.ledger};
   auto evaluator = std::make_unique<Evaluator>(plan_, leases_.store(), options);
   TOCSIN_RETURN_IF_ERROR(evaluator->restore());
   const std::optional<int64_t> committed = assignment.committed ? std::optional(assignment.committed->offset) : std::nullopt;

@@ -25,6 +25,7 @@
 #include "engine/runtime/alert_records.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/shared_ledger.h"
 #include "engine/runtime/store_lease.h"
 #include "engine/runtime/worker_metrics.h"
 #include "operators/evaluator.h"
@@ -45,6 +46,7 @@ struct EvaluateOptions {
   Duration tombstones_kept{24LL * 3600 * 1000};
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
   std::optional<EventTime> until;
+  SharedLedger* ledger = nullptr;  // where groups are told to stage 1; may be null
 };
 
 struct EvaluateCounters {
@@ -128,6 +130,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   bool ticks_left() const;
   void measure_memory();
   Status wait_for_room();
+  void tell_of_groups();
   void tell_of_memory();
   Status write_committed(const log::CommitReceipt& receipt);
   void count_committed_alerts();
@@ -159,7 +162,9 @@ class EvaluateWorker final : public log::ConsumerListener {
   WallTime last_measured_;
   bool waiting_for_room_ = false;  // nothing is read until ticks and transactions have made room
   bool over_budget_ = false;       // as last told
-  Status failure_;                 // of a listener call, returned by the next step
+  bool groups_told_ = false;       // to the ledger
+  std::optional<WallTime> joined_at_;
+  Status failure_;  // of a listener call, returned by the next step
   EvaluateCounters counters_;
   EvaluatorCounters retired_;                                                 // of partitions that are no longer owned
   std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed_;  // by rule and state

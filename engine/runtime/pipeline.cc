@@ -44,13 +44,15 @@ AggregateOptions aggregate_options(const config::TimeConfig& time) {
   return options;
 }
 
-void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options) {
+void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, SharedLedger* ledger, AggregateOptions& options) {
   options.flush_bytes = memory.open_bytes;
-  options.series = {static_cast<size_t>(max_series), memory.series_bytes, memory.lookup_bytes, group_retention};
+  options.series = {static_cast<size_t>(max_series), memory.series_bytes, memory.lookup_bytes, group_retention, ledger,
+                    memory.overflow_group_bytes};
 }
 
-void use_memory(const MemoryBudget& memory, EvaluateOptions& options) {
+void use_memory(const MemoryBudget& memory, SharedLedger* ledger, EvaluateOptions& options) {
   options.memory_bytes = memory.evaluate_bytes;
+  options.ledger = ledger;
   // What fills transactions is held twice, and by several partitions.
   options.transaction_bytes = std::clamp(memory.evaluate_bytes / 16, size_t{256} << 10, options.transaction_bytes);
 }

@@ -13,6 +13,7 @@
 #include "engine/runtime/aggregate_worker.h"
 #include "engine/runtime/evaluate_worker.h"
 #include "engine/runtime/memory_budget.h"
+#include "engine/runtime/shared_ledger.h"
 #include "engine/runtime/status_report.h"
 #include "operators/plan.h"
 #include "operators/rules/rule.h"
@@ -31,9 +32,9 @@ Result<std::shared_ptr<const Plan>> make_plan(const std::vector<std::pair<std::s
 
 // Everything but worker names, topics and memory.
 AggregateOptions aggregate_options(const config::TimeConfig& time);
-// A worker's share of the memory. Series are remembered as long as groups are.
-void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, AggregateOptions& options);
-void use_memory(const MemoryBudget& memory, EvaluateOptions& options);
+// A worker's share of the memory. Series are remembered as long as groups are. Without a ledger groups have no bound.
+void use_memory(const MemoryBudget& memory, int64_t max_series, Duration group_retention, SharedLedger* ledger, AggregateOptions& options);
+void use_memory(const MemoryBudget& memory, SharedLedger* ledger, EvaluateOptions& options);
 
 // What workers tell of themselves; call from the worker's thread.
 void write_status(const AggregateWorker& worker, WorkerStatus& status);

@@ -17,6 +17,7 @@
 #include "engine/runtime/memory_budget.h"
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/pipeline.h"
+#include "engine/runtime/shared_ledger.h"
 #include "engine/runtime/status_report.h"
 #include "engine/runtime/store_lease.h"
 #include "state/rocksdb/rocksdb_store.h"
@@ -122,6 +123,7 @@ struct Environment {
   Cluster& cluster;
   uint32_t partials_partitions;
   MemoryBudget memory;
+  SharedLedger& ledger;
 };
 
 std::string member_name(const config::Config& config, std::string_view role, int index) {
@@ -157,7 +159,7 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
                                                                                    : Format::kAuto;
   options.start = config.input.start;
   options.flush_interval = config.aggregate.flush_interval;
-  use_memory(environment.memory, config.aggregate.max_series, config.time.group_retention, options);
+  use_memory(environment.memory, config.aggregate.max_series, config.time.group_retention, &environment.ledger, options);
   AggregateWorker worker(options, environment.plan, committer, system_now);
   auto consumer = environment.cluster.consumer(Role::kAggregate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
@@ -191,7 +193,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
   options.tombstones_kept = kTombstonesKept;
-  use_memory(environment.memory, options);
+  use_memory(environment.memory, &environment.ledger, options);
   EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
   auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.memory.queue_bytes, worker);
   if (!consumer.ok()) return consumer.status();
@@ -266,12 +268,25 @@ struct WorkerCounts {
   int evaluate = 0;
 };
 
-WorkerCounts count_workers(const SupervisorOptions& options, uint32_t partials_partitions) {
+Result<WorkerCounts> count_workers(const SupervisorOptions& options, uint32_t partials_partitions) {
+  const config::Config& config = options.config;
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   WorkerCounts counts;
-  if (options.aggregate) counts.aggregate = options.config.aggregate.workers > 0 ? options.config.aggregate.workers : cores;
+  if (options.aggregate) counts.aggregate = config.aggregate.workers > 0 ? config.aggregate.workers : cores;
   // More than there are partitions would never have work, not even after a failure elsewhere.
   if (options.evaluate) counts.evaluate = std::min(cores, static_cast<int>(partials_partitions));
+  const int most = workers_max(static_cast<size_t>(config.memory_bytes));
+  if (counts.aggregate + counts.evaluate <= most) return counts;
+  if (options.evaluate) counts.evaluate = std::min(counts.evaluate, options.aggregate ? most / 2 : most);
+  if (config.aggregate.workers == 0) counts.aggregate = std::min(counts.aggregate, most - counts.evaluate);
+  if (counts.aggregate + counts.evaluate > most) {
+    return invalid_argument(
+        fmt::format("memory: {} MiB are too little for {} aggregate and {} evaluate workers, of which each takes some megabytes before it "
+                    "does anything: set aggregate.workers to {} or less, or raise memory",
+                    config.memory_bytes >> 20, counts.aggregate, counts.evaluate, most - counts.evaluate));
+  }
+  spdlog::warn("memory: {} MiB carry {} aggregate and {} evaluate workers, fewer than there are cores", config.memory_bytes >> 20,
+               counts.aggregate, counts.evaluate);
   return counts;
 }
 
@@ -330,7 +345,9 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   const std::stop_token stopped = stopping.get_token();
   const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
-  const WorkerCounts counts = count_workers(options, *partitions);
+  const Result<WorkerCounts> counted = count_workers(options, *partitions);
+  if (!counted.ok()) return counted.status();
+  const WorkerCounts counts = *counted;
   const MemoryBudget memory = divide_memory(static_cast<size_t>(config.memory_bytes), counts.aggregate, counts.evaluate);
   monitor.starting("opens the state directory");
   Result<StateDirectory> opened = open_state(config, memory);
@@ -339,7 +356,8 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   monitor.set_store([&store = *directory.store] { return store.statistics(); });
   StoreLeases leases(*directory.store);
 
-  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, memory};
+  SharedLedger ledger(memory.group_bytes, counts.evaluate);
+  const Environment environment{config, config::TopicNames(config.app), std::move(plan), cluster, *partitions, memory, ledger};
   WorkerThreads workers(config, *directory.flight, stopping, monitor);
 
   for (int i = 0; i < counts.evaluate; ++i) {

@@ -378,7 +378,7 @@ def two_processes_of_one_instance(bench):
 
 def disk_full_case(bench, app, make_small, make_large, *texts):
     """A service whose disk is full ends with a message; with room again it goes on, and nothing is lost."""
-    service = bench.service(app, extra="memory: 64MiB", workers=1)
+    service = bench.service(app, extra="memory: 512MiB", workers=1)
     service.state.mkdir(parents=True, exist_ok=True)
     command = [str(BIN / "tocsin"), "loadgen", "--output", str(bench.work / f"{app}.jsonl"), "--files", str(PARTITIONS), "--for", "60s",
                "--rate", "3000", "--start", "2026-01-01T00:00:00Z", "--operations", "300", "--regions", "20", "--no-trace-ids", "--failures", "10%"]

@@ -116,7 +116,7 @@ TEST(Config, AValueOutOfRangeSaysWhatWouldBeRight) {
       {"app: a/b", "app: 'a/b' must have 1 to 200 letters, digits"},
       {"app: ..", "app: '..' must have"},
       {"instance: 'a b'", "instance: 'a b' must have"},
-      {"memory: 1MiB", "memory: must be at least 64MiB, not 1MiB"},
+      {"memory: 1MiB", "memory: must be at least 128MiB, not 1MiB"},
       {"input: {topics: []}", "input.topics: must name at least one topic"},
       {"input: {topics: [a, a]}", "input.topics: 'a' stands in the list twice"},
       {"input: {topics: ['a b']}", "input.topics: 'a b' must have"},

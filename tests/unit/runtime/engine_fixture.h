@@ -39,6 +39,7 @@ struct EngineOptions {
   std::optional<Duration> idle_timeout = std::nullopt;
   SeriesLimits series = {};
   size_t flush_bytes = size_t{32} << 20;
+  SharedLedger* ledger = nullptr;
 };
 
 class Engine {
@@ -71,6 +72,7 @@ class Engine {
     aggregate_options.max_future_skew = options_.max_future_skew;
     aggregate_options.idle_timeout = options_.idle_timeout;
     aggregate_options.series = options_.series;
+    aggregate_options.series.ledger = options_.ledger;
     aggregate_options.flush_bytes = options_.flush_bytes;
     aggregate = std::make_unique<AggregateWorker>(aggregate_options, plan_, *aggregate_committer_, clock);
     EvaluateOptions evaluate_options;
@@ -78,6 +80,7 @@ class Engine {
     evaluate_options.changelog_topic = "changelog";
     evaluate_options.alerts = {"alerts", "", "tocsin/test", AlertFormat::kProtobuf};
     evaluate_options.partials_partitions = static_cast<uint32_t>(options_.partials);
+    evaluate_options.ledger = options_.ledger;
     leases = std::make_unique<StoreLeases>(*store);
     evaluate = std::make_unique<EvaluateWorker>(evaluate_options, plan_, *leases, *reader, *evaluate_committer_, recorder_, clock);
     aggregate_consumer_ = consumer("aggregate", "in", *aggregate);
