@@ -1,0 +1,124 @@
+"""What processes cost, as the kernel accounts for it, and the drain of a topic by `tocsin run`, sampled from outside."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERTZ = os.sysconf("SC_CLK_TCK")
+SAMPLE_S = 0.25      # as often as workers take their figures; a scrape of a thousand rules costs the engine some milliseconds
+QUIET_S = 1.0       # without any progress, after the last event: the drain is over
+STALLED_S = 60      # without any progress, before that: it has failed
+
+
+class Failure(Exception):
+    pass
+
+
+def cpu_seconds(pid):
+    """User and system time of a process with all its threads, those that have ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / HERTZ
+
+
+def machine_busy_seconds():
+    """Of all processors together: everything but idling and waiting for disks; what the hypervisor took is not in it."""
+    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
+    return (user + nice + system + irq + softirq) / HERTZ
+
+
+def peak_rss_bytes(pid):
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
+
+
+class Samples:
+    """The course of a drain: what the engine said of itself, and what it and the broker had used by then."""
+
+    def __init__(self):
+        self.rows = []
+
+    def take(self, engine_pid, broker_pid, metrics):
+        evaluation = [value for name, value in metrics if name.startswith("tocsin_evaluation_delay_seconds{")]
+        total = dict(metrics)
+        self.rows.append({
+            "at": time.monotonic(), "events": total.get("tocsin_events_total", 0), "engine": cpu_seconds(engine_pid),
+            "broker": cpu_seconds(broker_pid), "machine": machine_busy_seconds(), "evaluated": time.time() - max(evaluation, default=1e12),
+            "work": tuple(total.get(f"tocsin_{name}_total", 0) for name in ("events", "frames_written", "frames_applied", "ticks"))})
+        return self.rows[-1]
+
+    def first(self, events):
+        return next(row for row in self.rows if row["events"] >= events)
+
+    def last_before_any(self):
+        return [row for row in self.rows if row["events"] == 0][-1]
+
+    def last_progress(self):
+        return next(row for row in self.rows if row["work"] == self.rows[-1]["work"])
+
+    def between(self, begin, end):
+        """A measurement: from one row to another."""
+        events = end["events"] - begin["events"]
+        wall, engine, broker = (end[key] - begin[key] for key in ("at", "engine", "broker"))
+        return {"events": events, "wall_s": wall, "cpu_s": engine, "events_per_s": events / wall, "cpu_s_per_million": engine / events * 1e6,
+                "broker_cpu_s_per_million": broker / events * 1e6, "other_cpu_s": end["machine"] - begin["machine"] - engine - broker}
+
+
+def read_metrics(port):
+    """Pairs of name (with labels) and value; none while the server is not there yet."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return []
+    return [(name, float(value)) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+            if "_bucket{" not in name]
+
+
+def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=None):
+    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost.
+
+    `all` is from the last sample at which no event had been counted to the first at which nothing was left to do; `steady` from 30 % to 95 % of
+    the events.
+    """
+    samples = Samples()
+    with open(log_path, "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        changed = time.monotonic()
+        while True:
+            time.sleep(SAMPLE_S)
+            if process.poll() is not None:
+                raise Failure(f"tocsin ended with {process.returncode}:\n{log_path.read_text(errors='replace')[-3000:]}")
+            metrics = read_metrics(port)
+            if not metrics:
+                continue
+            row = samples.take(process.pid, broker_pid, metrics)
+            if on_first_event and row["events"] > 0:
+                on_first_event(process.pid)
+                on_first_event = None
+            if len(samples.rows) < 2 or row["work"] != samples.rows[-2]["work"]:
+                changed = row["at"]
+            complete = row["events"] >= events and row["evaluated"] * 1000 >= until_ms
+            if row["at"] - changed > (QUIET_S if complete else STALLED_S):
+                break
+        if not complete:
+            raise Failure(f"only {row['events']:.0f} of {events} events within {STALLED_S} s without progress; see {log_path}")
+        rss = peak_rss_bytes(process.pid)
+        process.terminate()
+        if process.wait(timeout=60) != 0:
+            raise Failure(f"tocsin did not end in good order:\n{log_path.read_text(errors='replace')[-3000:]}")
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    whole = samples.between(samples.last_before_any(), samples.last_progress())
+    if whole["events"] != events:
+        raise Failure(f"{whole['events']:.0f} events were counted, {events} are there: work was repeated; see {log_path}")
+    steady = samples.between(samples.first(0.3 * events), samples.first(0.95 * events))
+    workers = {role: sum(int(value) for name, value in metrics if name.startswith(f'tocsin_workers{{role="{role}"'))
+               for role in ("aggregate", "evaluate")}
+    return {**whole, "steady": steady, "peak_rss_bytes": rss, "workers": workers}
