@@ -136,7 +136,7 @@ class Bench:
         checked(harness.BIN / "tocsin", "topics", "--config", config, "--create")
         cost = measure.drain([str(harness.BIN / "tocsin"), "run", "--config", str(config)], directory / "engine.log", port, self.broker_pid,
                              events, job.due_ms(events) - 3000, self.profiler(directory) if self.options.profile else None)
-        alerts = self.compare(app, directory, files, rules)
+        alerts = self.compare(app, directory, files, rules, job.text_of(cost["evaluated_ms"]))
         self.add({"run": "tocsin", "encoding": encoding, "rules": rules, "alert_events": alerts, **cost})
 
     @staticmethod
@@ -145,11 +145,10 @@ class Bench:
         command = ["perf", "record", "--event", "cpu-clock", "--freq", "499", "--call-graph", "fp", "--output", str(directory / "perf.data"), "--pid"]
         return lambda pid: subprocess.Popen([*command, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def compare(self, app, directory, files, rules):
-        """The alert log of the run against that of a backtest; the number of alert events that were compared."""
+    def compare(self, app, directory, files, rules, tick):
+        """The alert log of the run up to that tick against that of a backtest; the number of alert events that were compared."""
         actual = self.broker.dump(f"{app}.alerts")
         (directory / "alerts.jsonl").write_text("".join(json.dumps(alert) + "\n" for alert in actual))
-        tick = [signal["evaluatedAt"] for signal in self.broker.dump(f"{app}.signals") if "evaluatedAt" in signal][-1]
         began = time.monotonic()
         expected = harness.up_to(harness.backtest(directory / "rules.yaml", files, directory / "backtest.jsonl"), tick)
         say(f"backtest: {len(expected)} alert events up to {tick}, {time.monotonic() - began:.1f} s")
@@ -187,7 +186,7 @@ def cells_of(result, results):
     bare = [bare_of(results, result, name) for name in BARE]
     ratio = [f"{result['cpu_s_per_million'] / b:.2f}" if b else "" for b in bare]
     name = result["run"] if result["run"] in BARE else f"{result['run']}, {result['rules']} rule{'s' if result['rules'] > 1 else ''}"
-    steady = f"{result['steady']['cpu_s_per_million']:.3f}" if "steady" in result else ""
+    steady = f"{result['steady']['cpu_s_per_million']:.3f}" if result.get("steady") else ""
     return (f"{result['encoding']}: {name}", f"{result['events'] / 1e6:g}", f"{result['events_per_s'] / 1e6:.2f}", f"{result['cpu_s_per_million']:.3f}",
             steady, *ratio, f"{result['broker_cpu_s_per_million']:.3f}", f"{result['other_cpu_s']:.1f}", f"{result['peak_rss_bytes'] / 1e6:.0f}")
 

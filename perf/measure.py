@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+TICK_MS = 250  # time.resolution
 HERTZ = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.25      # as often as workers take their figures; a scrape of a thousand rules costs the engine some milliseconds
 QUIET_S = 1.0       # without any progress, after the last event: the drain is over
@@ -59,8 +60,16 @@ class Samples:
     def last_progress(self):
         return next(row for row in self.rows if row["work"] == self.rows[-1]["work"])
 
+    def evaluated_ms(self):
+        """The last tick evaluated. A delay is a little too short for the moment at which we have read it: the least estimate of those that were
+        made since the last progress is nearest, and ticks are further apart than that."""
+        least = min(row["evaluated"] for row in self.rows if row["work"] == self.rows[-1]["work"])
+        return int(least * 1000) // TICK_MS * TICK_MS
+
     def between(self, begin, end):
-        """A measurement: from one row to another."""
+        """A measurement: from one row to another; none if they are the same."""
+        if begin is end:
+            return None
         events = end["events"] - begin["events"]
         wall, engine, broker = (end[key] - begin[key] for key in ("at", "engine", "broker"))
         return {"events": events, "wall_s": wall, "cpu_s": engine, "events_per_s": events / wall, "cpu_s_per_million": engine / events * 1e6,
@@ -121,4 +130,4 @@ def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=
     steady = samples.between(samples.first(0.3 * events), samples.first(0.95 * events))
     workers = {role: sum(int(value) for name, value in metrics if name.startswith(f'tocsin_workers{{role="{role}"'))
                for role in ("aggregate", "evaluate")}
-    return {**whole, "steady": steady, "peak_rss_bytes": rss, "workers": workers}
+    return {**whole, "steady": steady, "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
