@@ -51,9 +51,6 @@ class Samples:
             "work": tuple(total.get(f"tocsin_{name}_total", 0) for name in ("events", "frames_written", "frames_applied", "ticks"))})
         return self.rows[-1]
 
-    def first(self, events):
-        return next(row for row in self.rows if row["events"] >= events)
-
     def last_before_any(self):
         return [row for row in self.rows if row["events"] == 0][-1]
 
@@ -66,11 +63,9 @@ class Samples:
         least = min(row["evaluated"] for row in self.rows if row["work"] == self.rows[-1]["work"])
         return int(least * 1000) // TICK_MS * TICK_MS
 
-    def between(self, begin, end):
-        """A measurement: from one row to another; none if they are the same."""
-        if begin is end:
-            return None
-        events = end["events"] - begin["events"]
+    def whole(self, events):
+        """From the last row at which no event had been counted to the first at which nothing was left to do."""
+        begin, end = self.last_before_any(), self.last_progress()
         wall, engine, broker = (end[key] - begin[key] for key in ("at", "engine", "broker"))
         return {"events": events, "wall_s": wall, "cpu_s": engine, "events_per_s": events / wall, "cpu_s_per_million": engine / events * 1e6,
                 "broker_cpu_s_per_million": broker / events * 1e6, "other_cpu_s": end["machine"] - begin["machine"] - engine - broker}
@@ -88,11 +83,7 @@ def read_metrics(port):
 
 
 def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=None):
-    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost.
-
-    `all` is from the last sample at which no event had been counted to the first at which nothing was left to do; `steady` from 30 % to 95 % of
-    the events.
-    """
+    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost."""
     samples = Samples()
     with open(log_path, "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -124,10 +115,8 @@ def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    whole = samples.between(samples.last_before_any(), samples.last_progress())
-    if whole["events"] != events:
-        raise Failure(f"{whole['events']:.0f} events were counted, {events} are there: work was repeated; see {log_path}")
-    steady = samples.between(samples.first(0.3 * events), samples.first(0.95 * events))
+    if samples.rows[-1]["events"] != events:
+        raise Failure(f"{samples.rows[-1]['events']:.0f} events were counted, {events} are there: work was repeated; see {log_path}")
     workers = {role: sum(int(value) for name, value in metrics if name.startswith(f'tocsin_workers{{role="{role}"'))
                for role in ("aggregate", "evaluate")}
-    return {**whole, "steady": steady, "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
+    return {**samples.whole(events), "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
