@@ -82,8 +82,10 @@ def read_metrics(port):
             if "_bucket{" not in name]
 
 
-def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=None):
-    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost."""
+def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=None):
+    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost. `recorder_of`, called with the engine's pid
+    when it has begun to work, starts a process that ends by itself with the engine."""
+    recorder = None
     samples = Samples()
     with open(log_path, "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -97,9 +99,8 @@ def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=
             if not metrics:
                 continue
             row = samples.take(process.pid, broker_pid, metrics)
-            if on_first_event and row["events"] > 0:
-                on_first_event(process.pid)
-                on_first_event = None
+            if recorder_of and recorder is None and row["events"] > 0:
+                recorder = recorder_of(process.pid)
             if len(samples.rows) < 2 or row["work"] != samples.rows[-2]["work"]:
                 changed = row["at"]
             complete = row["events"] >= events and row["evaluated"] * 1000 >= until_ms
@@ -115,8 +116,9 @@ def drain(command, log_path, port, broker_pid, events, until_ms, on_first_event=
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    if samples.rows[-1]["events"] != events:
-        raise Failure(f"{samples.rows[-1]['events']:.0f} events were counted, {events} are there: work was repeated; see {log_path}")
     workers = {role: sum(int(value) for name, value in metrics if name.startswith(f'tocsin_workers{{role="{role}"'))
                for role in ("aggregate", "evaluate")}
-    return {**samples.whole(events), "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
+    if recorder:
+        recorder.wait(timeout=60)
+    repeated = int(samples.rows[-1]["events"]) - events  # after a transaction that was rolled back; the log says why
+    return {**samples.whole(events), "repeated_events": repeated, "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
