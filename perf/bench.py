@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The reference job on a real broker: what an event costs `tocsin run`, beside a consumer that only adds up payload lengths.
 
-usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|2|1000 ...] [--repeat N] [--workers N] [--cpus N] [--out FILE]
-                [--profile] [--keep]
+usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|2|1000 ...] [--repeat N]
+                [--workers N] [--cpus N] [--out FILE] [--profile] [--keep]
 
 A run counts only if its alert log equals that of `tocsin backtest` over the same events. docs/benchmarks.md says what is measured and how.
 Standard library only.
@@ -28,8 +28,8 @@ import harness  # noqa: E402  the broker, the backtest and the comparison of ale
 import job  # noqa: E402
 import measure  # noqa: E402
 
-# What is run unless the options say otherwise: encoding, events, numbers of rules. A thousand rules are measured on a shorter load, beside one
-# rule on the same, since their alert logs are long.
+# What is run unless the options say otherwise: encoding, events, numbers of rules. A thousand rules are measured on a shorter load, beside
+# one rule on the same, since their alert logs are long.
 JOBS = [("protobuf", 20_000_000, [1, 2]), ("protobuf", 6_000_000, [1, 1000]), ("json", 4_000_000, [2])]
 END_MS = 3000  # before the end of event time the last tick may be: jitter, out-of-orderness and the interval of the rules
 BARE = {"bare": "bare_consumer", "bare_mimalloc": "bare_consumer_mimalloc"}
@@ -40,12 +40,14 @@ def parse(arguments):
     parser.add_argument("what", nargs="?", default="drain", choices=["drain"])
     parser.add_argument("--events", type=int, metavar="N", help="how many; default: as docs/benchmarks.md has it")
     parser.add_argument("--encoding", default="both", choices=["json", "protobuf", "both"])
-    parser.add_argument("--rules", type=int, nargs="+", metavar="1|2|1000", choices=[1, 2, 1000], help="default: 2; with protobuf also 1 and 1000")
+    parser.add_argument("--rules", type=int, nargs="+", metavar="1|2|1000", choices=[1, 2, 1000],
+                        help="default: 2; with protobuf also 1 and 1000")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="measure each so often and show medians [1]")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="aggregate.workers [2]")
     parser.add_argument("--cpus", type=int, default=2, metavar="N", help="broker and engine share so many processors [2]")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results as JSON")
-    parser.add_argument("--profile", action="store_true", help="record profiles of the engine with Linux perf (slower: not for results); implies --keep")
+    parser.add_argument("--profile", action="store_true",
+                        help="record profiles of the engine with Linux perf (slower: not for results); implies --keep")
     parser.add_argument("--keep", action="store_true", help="keep logs, configurations and alert logs, and say where")
     options = parser.parse_args(arguments)
     if options.events is not None and options.events < 10 * job.RATE:
@@ -93,7 +95,8 @@ def git(*arguments):
 
 
 def description_of_machine():
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"cpu": cpu, "processors": os.cpu_count(), "memory_bytes": memory, "kernel": platform.release(),
             "load_average_before": os.getloadavg()[0]}
@@ -152,7 +155,8 @@ class Bench:
     @staticmethod
     def profiler(directory):
         """Starts a profile of a process, by processor time; read it with `perf report -i`."""
-        command = ["perf", "record", "--event", "cpu-clock", "--freq", "499", "--call-graph", "fp", "--output", str(directory / "perf.data"), "--pid"]
+        command = ["perf", "record", "--event", "cpu-clock", "--freq", "499", "--call-graph", "fp",
+                   "--output", str(directory / "perf.data"), "--pid"]
         return lambda pid: subprocess.Popen([*command, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def backtest(self, rules_path, files, rules):
@@ -212,7 +216,8 @@ def cells_of(result, results):
     bare = [bare_of(results, result, name) for name in BARE]
     ratio = [f"{result['cpu_s_per_million'] / b:.2f}" if b else "" for b in bare]
     name = result["run"] if result["run"] in BARE else f"{result['run']}, {result['rules']} rule{'s' if result['rules'] > 1 else ''}"
-    return (f"{result['encoding']}: {name}", f"{result['events'] / 1e6:g}", f"{result['events_per_s'] / 1e6:.2f}", f"{result['cpu_s_per_million']:.3f}",
+    return (f"{result['encoding']}: {name}", f"{result['events'] / 1e6:g}", f"{result['events_per_s'] / 1e6:.2f}",
+            f"{result['cpu_s_per_million']:.3f}",
             *ratio, f"{result['broker_cpu_s_per_million']:.3f}", f"{result['other_cpu_s']:.1f}", f"{result['peak_rss_bytes'] / 1e6:.0f}")
 
 

@@ -1,7 +1,7 @@
 """The reference job: its load, its rules, its configuration. docs/benchmarks.md describes it.
 
-20 domains x 4 regions, 10 operations, 2 % failures, lognormal latencies (median 60 ms, sigma 0.9), event times put back by up to 200 ms, 20,000
-events a second of event time. Every 30 s of it one group has an incident of 25 s: 80 % failures or latencies x 16, by turns.
+20 domains x 4 regions, 10 operations, 2 % failures, lognormal latencies (median 60 ms, sigma 0.9), event times put back by up to 200 ms,
+20,000 events a second of event time. Every 30 s of it one group has an incident of 25 s: 80 % failures or latencies x 16, by turns.
 """
 
 import json
@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 PARTITIONS = 8
 RATE = 20_000  # events a second of event time
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
-DOMAINS = ("chat wallet payments search catalog checkout identity notify shipping inventory pricing reviews media support loyalty fraud ledger "
-           "profile session gateway").split()
+DOMAINS = ("chat wallet payments search catalog checkout identity notify shipping inventory pricing reviews media support loyalty fraud "
+           "ledger profile session gateway").split()
 REGIONS = ["eu-west-1", "us-east-1", "us-west-2", "ap-south-1"]
 OPERATIONS = "list get create update delete open close compute publish render".split()
 VERSIONS = ["v2.14.3", "v2.14.4", "v2.15.0-rc1"]
@@ -28,7 +28,8 @@ def incidents(events):
     for n in range(events // RATE // INCIDENT_EVERY_S + 1):
         domain, region = divmod(n * GROUP_STEP % (len(DOMAINS) * len(REGIONS)), len(REGIONS))
         effect = "error_rate: 80%" if n % 2 == 0 else "latency_factor: 16"
-        lines.append(f"- {{at: {n * INCIDENT_EVERY_S}s, for: {INCIDENT_S}s, domain: {DOMAINS[domain]}, region: {REGIONS[region]}, {effect}}}\n")
+        group = f"domain: {DOMAINS[domain]}, region: {REGIONS[region]}"
+        lines.append(f"- {{at: {n * INCIDENT_EVERY_S}s, for: {INCIDENT_S}s, {group}, {effect}}}\n")
     return "".join(lines)
 
 

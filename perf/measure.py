@@ -13,6 +13,7 @@ TICK_MS = 250  # time.resolution
 HERTZ = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.25      # as often as workers take their figures; a scrape of a thousand rules costs the engine some milliseconds
 QUIET_S = 1.0       # without any progress, after the last event: the drain is over
+STOP_S = 60
 STALLED_S = 60      # without any progress, before that: it has failed
 
 
@@ -58,8 +59,8 @@ class Samples:
         return next(row for row in self.rows if row["work"] == self.rows[-1]["work"])
 
     def evaluated_ms(self):
-        """The last tick evaluated. A delay is a little too short for the moment at which we have read it: the least estimate of those that were
-        made since the last progress is nearest, and ticks are further apart than that."""
+        """The last tick evaluated. A delay is a little too short for the moment at which we have read it: the least estimate of those that
+        were made since the last progress is nearest, and ticks are further apart than that."""
         least = min(row["evaluated"] for row in self.rows if row["work"] == self.rows[-1]["work"])
         return int(least * 1000) // TICK_MS * TICK_MS
 
@@ -67,8 +68,9 @@ class Samples:
         """From the last row at which no event had been counted to the first at which nothing was left to do."""
         begin, end = self.last_before_any(), self.last_progress()
         wall, engine, broker = (end[key] - begin[key] for key in ("at", "engine", "broker"))
-        return {"events": events, "wall_s": wall, "cpu_s": engine, "events_per_s": events / wall, "cpu_s_per_million": engine / events * 1e6,
-                "broker_cpu_s_per_million": broker / events * 1e6, "other_cpu_s": end["machine"] - begin["machine"] - engine - broker}
+        return {"events": events, "wall_s": wall, "cpu_s": engine, "events_per_s": events / wall,
+                "cpu_s_per_million": engine / events * 1e6, "broker_cpu_s_per_million": broker / events * 1e6,
+                "other_cpu_s": end["machine"] - begin["machine"] - engine - broker}
 
 
 def read_metrics(port):
@@ -82,9 +84,19 @@ def read_metrics(port):
             if "_bucket{" not in name]
 
 
+def stop(process, log_path):
+    process.terminate()
+    try:
+        code = process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        code = f"still running {STOP_S} s after SIGTERM"
+    if code != 0:
+        raise Failure(f"tocsin did not end in good order ({code}):\n{log_path.read_text(errors='replace')[-3000:]}")
+
+
 def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=None):
-    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost. `recorder_of`, called with the engine's pid
-    when it has begun to work, starts a process that ends by itself with the engine."""
+    """Runs the engine until it has read `events` and evaluated up to `until_ms`; returns what that cost. `recorder_of`, called with the
+    engine's pid when it has begun to work, starts a process that ends by itself with the engine."""
     recorder = None
     samples = Samples()
     with open(log_path, "wb") as log:
@@ -109,9 +121,7 @@ def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=Non
         if not complete:
             raise Failure(f"only {row['events']:.0f} of {events} events within {STALLED_S} s without progress; see {log_path}")
         rss = peak_rss_bytes(process.pid)
-        process.terminate()
-        if process.wait(timeout=60) != 0:
-            raise Failure(f"tocsin did not end in good order:\n{log_path.read_text(errors='replace')[-3000:]}")
+        stop(process, log_path)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -121,4 +131,5 @@ def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=Non
     if recorder:
         recorder.wait(timeout=60)
     repeated = int(samples.rows[-1]["events"]) - events  # after a transaction that was rolled back; the log says why
-    return {**samples.whole(events), "repeated_events": repeated, "peak_rss_bytes": rss, "workers": workers, "evaluated_ms": samples.evaluated_ms()}
+    return {**samples.whole(events), "repeated_events": repeated, "peak_rss_bytes": rss, "workers": workers,
+            "evaluated_ms": samples.evaluated_ms()}
