@@ -43,6 +43,7 @@ struct Flags {
   std::string domains = "chat,wallet,panic,ai,support,api";
   std::string regions = "eu,us,ap";
   std::string operations = "send,read,list";
+  std::vector<std::string> labels;
   std::string failures = "0.5%";
   std::string format = "json";
   std::string incidents_file;
@@ -121,7 +122,13 @@ Status read_names(const Flags& flags, loadgen::LoadOptions& options) {
   };
   TOCSIN_RETURN_IF_ERROR(read(flags.domains, "domain", "--domains", options.domains));
   TOCSIN_RETURN_IF_ERROR(read(flags.regions, "region", "--regions", options.regions));
-  return read(flags.operations, "operation", "--operations", options.operations);
+  TOCSIN_RETURN_IF_ERROR(read(flags.operations, "operation", "--operations", options.operations));
+  for (const std::string& text : flags.labels) {
+    Result<loadgen::LoadLabel> label = loadgen::parse_label(text);
+    if (!label.ok()) return invalid_argument(fmt::format("--label {}", label.status().message()));
+    options.labels.push_back(std::move(*label));
+  }
+  return {};
 }
 
 Status read_incidents(const Flags& flags, loadgen::LoadOptions& options) {
@@ -306,6 +313,11 @@ void add_content_flags(CLI::App& command, Flags& flags) {
   command.add_option("--operations", flags.operations, "Operations of each domain, such as chat.send [send,read,list]")
       ->type_name("A,B|N")
       ->group(group);
+  command.add_option("--label", flags.labels, "A further label and its values, or how many (repeatable)")
+      ->type_name("NAME=A,B|N")
+      ->allow_extra_args(false)
+      ->group(group);
+  command.add_option("--actors", options.actors, "Put actor ids on events, of so many actors; default: none")->type_name("N")->group(group);
   command.add_option("--failures", flags.failures, "Share of operations that fail [0.5%]")->type_name("SHARE")->group(group);
   command.add_option("--latency-median-ms", options.latency_median_ms, "Median of the lognormal latencies [40]")
       ->type_name("MS")

@@ -131,9 +131,9 @@ class KafkaConsumer final : public log::GroupConsumer {
   size_t record_bytes_ = 4096;                // of the last batch, on average
   Status error_;                              // the newest that waits to be reported
   Status broken_;                             // kDataLoss
-  Deadline first_session_;       // until then the group has given client_ one member id at most,
-  std::string first_member_id_;  // this one; "" if none was seen by then
-  bool replaced_ = false;        // client_ took the place of one that was fenced
+  Deadline first_session_;                    // until then the group has given client_ one member id at most,
+  std::string first_member_id_;               // this one; "" if none was seen by then
+  bool replaced_ = false;                     // client_ took the place of one that was fenced
   Status fenced_;
   bool in_listener_ = false;
   bool closed_ = false;

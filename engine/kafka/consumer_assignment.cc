@@ -237,8 +237,8 @@ Status KafkaConsumer::start_anew() {
   first_member_id_.clear();
   replaced_ = true;
   TOCSIN_RETURN_IF_ERROR(subscribe());
-  return unavailable(fmt::format("group '{}' no longer takes member '{}' for the one of that name; joining anew", options_.group,
-                                 options_.member));
+  return unavailable(
+      fmt::format("group '{}' no longer takes member '{}' for the one of that name; joining anew", options_.group, options_.member));
 }
 
 void KafkaConsumer::answer_probes() {

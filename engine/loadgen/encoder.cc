@@ -9,6 +9,8 @@
 namespace tocsin::loadgen {
 namespace {
 
+constexpr std::string_view kActorStem = "user-";
+
 // --- JSON ---
 
 std::string json_string(std::string_view text) {
@@ -67,6 +69,7 @@ constexpr uint32_t kOperation = tag(3, kBytes);
 constexpr uint32_t kSuccess = tag(4, kVarint);
 constexpr uint32_t kLatency = tag(5, kFixed64);
 constexpr uint32_t kErrorCode = tag(6, kBytes);
+constexpr uint32_t kActorId = tag(8, kBytes);
 constexpr uint32_t kTraceId = tag(12, kBytes);
 constexpr uint32_t kLabels = tag(15, kBytes);
 constexpr uint32_t kWeight = tag(16, kVarint);
@@ -110,7 +113,7 @@ std::string label_field(std::string_view name, std::string_view value) {
 }  // namespace
 
 Encoder::Encoder(const LoadOptions& options)
-    : format_(options.format), trace_ids_(options.trace_ids), operations_(options.operations.size()) {
+    : format_(options.format), trace_ids_(options.trace_ids), actors_(options.actors != 0), operations_(options.operations.size()) {
   const bool json = format_ == Format::kJson;
   for (const std::string& domain : options.domains) {
     names_.domain.push_back(json ? json_string(domain) : bytes_field(kDomain, domain));
@@ -121,6 +124,12 @@ Encoder::Encoder(const LoadOptions& options)
   }
   for (const std::string& region : options.regions) {
     names_.region.push_back(json ? json_string(region) : label_field("region", region));
+  }
+  for (const LoadLabel& label : options.labels) {
+    std::vector<std::string>& values = names_.labels.emplace_back();
+    for (const std::string& value : label.values) {
+      values.push_back(json ? ',' + json_string(label.name) + ':' + json_string(value) : label_field(label.name, value));
+    }
   }
   for (const std::string_view code : error_codes()) {
     names_.error_code.push_back(json ? json_string(code) : bytes_field(kErrorCode, code));
@@ -166,6 +175,12 @@ void Encoder::add_json(const LoadEvent& event, std::string& out) const {
     out += R"(,"error_code":)";
     out += names_.error_code[event.error_code];
   }
+  if (actors_) {
+    out += R"(,"actor_id":")";
+    out += kActorStem;
+    append_number(out, event.actor);
+    out += '"';
+  }
   if (trace_ids_) {
     const TraceId trace_id = trace_id_text(event);
     out += R"(,"trace_id":")";
@@ -174,6 +189,7 @@ void Encoder::add_json(const LoadEvent& event, std::string& out) const {
   }
   out += R"(,"labels":{"region":)";
   out += names_.region[event.region];
+  for (size_t i = 0; i < names_.labels.size(); ++i) out += label(event, i);
   out += '}';
   if (event.weight != 1) {
     out += R"(,"weight":)";
@@ -188,10 +204,14 @@ void Encoder::add_protobuf(const LoadEvent& event, std::string& out) const {
   const std::string& region = names_.region[event.region];
   const std::string_view error_code = event.success ? std::string_view() : std::string_view(names_.error_code[event.error_code]);
   const auto time_ms = static_cast<uint64_t>(event.time.ms);
+  const fmt::format_int actor(event.actor);
+  const size_t actor_size = actors_ ? 2 + kActorStem.size() + actor.size() : 0;
+  size_t labels_size = region.size();
+  for (size_t i = 0; i < names_.labels.size(); ++i) labels_size += label(event, i).size();
   const size_t trace_id_size = trace_ids_ ? 2 + std::tuple_size_v<TraceId> : 0;
   const size_t weight_size = event.weight == 1 ? 0 : 2 + varint_size(event.weight);
-  const size_t size =
-      1 + varint_size(time_ms) + domain.size() + operation.size() + 2 + 9 + error_code.size() + trace_id_size + region.size() + weight_size;
+  const size_t size = 1 + varint_size(time_ms) + domain.size() + operation.size() + 2 + 9 + error_code.size() + actor_size + trace_id_size +
+                      labels_size + weight_size;
 
   append_varint(out, kBatchEvents);
   append_varint(out, size);
@@ -203,11 +223,18 @@ void Encoder::add_protobuf(const LoadEvent& event, std::string& out) const {
   out += event.success ? '\1' : '\0';
   append_double(out, kLatency, static_cast<double>(event.latency_us) / 1000);
   out += error_code;
+  if (actors_) {
+    append_varint(out, kActorId);
+    append_varint(out, kActorStem.size() + actor.size());
+    out += kActorStem;
+    out.append(actor.data(), actor.size());
+  }
   if (trace_ids_) {
     const TraceId trace_id = trace_id_text(event);
     append_bytes(out, kTraceId, {trace_id.data(), trace_id.size()});
   }
   out += region;
+  for (size_t i = 0; i < names_.labels.size(); ++i) out += label(event, i);
   if (event.weight != 1) {
     append_varint(out, kWeight);
     append_varint(out, event.weight);

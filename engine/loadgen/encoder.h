@@ -19,7 +19,7 @@ namespace tocsin::loadgen {
 
 class Encoder {
  public:
-  // `options` must be valid. Uses its names, format and trace_ids.
+  // `options` must be valid. Uses its names, format, actors and trace_ids.
   explicit Encoder(const LoadOptions& options);
 
   // Begins a message in `out`, which is cleared.
@@ -31,16 +31,19 @@ class Encoder {
  private:
   void add_json(const LoadEvent& event, std::string& out) const;
   void add_protobuf(const LoadEvent& event, std::string& out) const;
+  const std::string& label(const LoadEvent& event, size_t i) const { return names_.labels[i][event.labels[i]]; }
 
   struct Names {
     std::vector<std::string> domain;
     std::vector<std::string> operation;  // by domain * number of operations + operation
     std::vector<std::string> region;
     std::vector<std::string> error_code;
+    std::vector<std::vector<std::string>> labels;  // of each label, the values
   };
 
   Format format_;
   bool trace_ids_;
+  bool actors_;
   size_t operations_;
   Names names_;  // in the format's own encoding, with everything around them that is constant
   size_t count_ = 0;

@@ -118,6 +118,10 @@ std::optional<LoadEvent> Generator::event(uint64_t k) const {
   event.latency_us = static_cast<uint64_t>(std::llround(std::min(latency_us, kLatencyMaxUs)));
   event.trace_id_high = random.bits();
   event.trace_id_low = random.bits();
+  // Drawn last: a load without them is the same as ever.
+  for (size_t i = 0; i < options_.labels.size(); ++i)
+    event.labels[i] = static_cast<uint32_t>(random.below(options_.labels[i].values.size()));
+  if (options_.actors != 0) event.actor = random.below(options_.actors);
   return event;
 }
 

@@ -10,6 +10,7 @@
 //             (3) an event's time is in [due(k) - jitter_max, due(k)].
 // Failure:    none; the options are checked by validate() before.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -31,6 +32,8 @@ struct LoadEvent {
   uint32_t weight = 1;
   uint64_t trace_id_high = 0;
   uint64_t trace_id_low = 0;
+  std::array<uint32_t, kLoadLabelsMax> labels{};  // of each label the value
+  uint64_t actor = 0;
 };
 
 // The error codes that failures carry.

@@ -14,6 +14,7 @@ constexpr uint32_t kBatchMax = 10'000;
 constexpr size_t kNameBytesMax = 256;
 constexpr uint64_t kNamesMax = 1'000'000;
 constexpr int32_t kPartitionsMax = 10'000;
+constexpr uint64_t kActorsMax = 1'000'000'000'000;
 
 bool is_share(double value) { return value >= 0 && value <= 1; }
 
@@ -52,6 +53,21 @@ Status validate_amounts(const LoadOptions& options) {
   return {};
 }
 
+Status validate_labels(const LoadOptions& options) {
+  if (options.labels.size() > kLoadLabelsMax) return invalid_argument(fmt::format("--label can be given at most {} times", kLoadLabelsMax));
+  for (auto label = options.labels.begin(); label != options.labels.end(); ++label) {
+    const auto same_name = [&](const LoadLabel& other) { return other.name == label->name; };
+    if (label->name == "region") return invalid_argument("--label region: the values of that label are set by --regions");
+    if (std::any_of(options.labels.begin(), label, same_name)) {
+      return invalid_argument(fmt::format("--label {} is given twice; list its values with commas", label->name));
+    }
+    TOCSIN_RETURN_IF_ERROR(validate_names({label->name}, "--label"));
+    TOCSIN_RETURN_IF_ERROR(validate_names(label->values, "--label"));
+  }
+  if (options.actors > kActorsMax) return invalid_argument(fmt::format("--actors is at most {}", kActorsMax));
+  return {};
+}
+
 }  // namespace
 
 Status validate(const LoadOptions& options) {
@@ -64,6 +80,7 @@ Status validate(const LoadOptions& options) {
   TOCSIN_RETURN_IF_ERROR(validate_names(options.domains, "--domains"));
   TOCSIN_RETURN_IF_ERROR(validate_names(options.regions, "--regions"));
   TOCSIN_RETURN_IF_ERROR(validate_names(options.operations, "--operations"));
+  TOCSIN_RETURN_IF_ERROR(validate_labels(options));
   TOCSIN_RETURN_IF_ERROR(validate_amounts(options));
   for (const Incident& incident : options.incidents) TOCSIN_RETURN_IF_ERROR(validate(incident, options));
   return {};
@@ -91,6 +108,18 @@ Result<std::vector<std::string>> parse_names(std::string_view text, std::string_
     if (comma == std::string_view::npos) return names;
     text.remove_prefix(comma + 1);
   }
+}
+
+Result<LoadLabel> parse_label(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return invalid_argument(fmt::format("'{}': a label looks like version=v1,v2 or pod=200", text));
+  }
+  LoadLabel label{std::string(text.substr(0, equals)), {}};
+  Result<std::vector<std::string>> values = parse_names(text.substr(equals + 1), label.name);
+  if (!values.ok()) return values.status();
+  label.values = std::move(*values);
+  return label;
 }
 
 }  // namespace tocsin::loadgen

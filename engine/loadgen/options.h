@@ -29,6 +29,14 @@ struct Incident {
   double amount = 0;
 };
 
+// A label beside `region`; each event carries one of the values, all equally often.
+struct LoadLabel {
+  std::string name;
+  std::vector<std::string> values;
+};
+
+inline constexpr size_t kLoadLabelsMax = 8;
+
 enum class Format { kJson, kProtobuf };
 
 // A load is a function of these values alone: two runs with the same ones make the same messages, byte for byte.
@@ -42,6 +50,8 @@ struct LoadOptions {
   std::vector<std::string> domains = {"chat", "wallet", "panic", "ai", "support", "api"};
   std::vector<std::string> regions = {"eu", "us", "ap"};
   std::vector<std::string> operations = {"send", "read", "list"};  // an event's operation is "<domain>.<operation>"
+  std::vector<LoadLabel> labels;                                   // at most kLoadLabelsMax
+  uint64_t actors = 0;                                             // actor ids "user-0" to "user-<actors - 1>"; 0: no actor ids
 
   double failure_share = 0.005;   // of the real events, 0 to 1
   double latency_median_ms = 40;  // latencies are lognormal
@@ -64,5 +74,8 @@ uint32_t suitable_batch(uint64_t rate);
 
 // "chat,wallet" -> those names; "3" -> "<stem>-0", "<stem>-1", "<stem>-2", for loads of many groups.
 Result<std::vector<std::string>> parse_names(std::string_view text, std::string_view stem);
+
+// "version=v1,v2" or "pod=200" (values "pod-0" and so on): the name, then what parse_names() takes.
+Result<LoadLabel> parse_label(std::string_view text);
 
 }  // namespace tocsin::loadgen

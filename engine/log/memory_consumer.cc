@@ -83,8 +83,8 @@ Status MemoryConsumer::give_in_or_join_anew(Lock& lock) {
   took_name_back_ = true;
   member_id_ = group_.join(options_.instance_id, options_.topics, options_.strategy);
   broker_.note_change();
-  return unavailable(fmt::format("group {} no longer takes member {} for the one of that name; joining anew", options_.group,
-                                 options_.instance_id));
+  return unavailable(
+      fmt::format("group {} no longer takes member {} for the one of that name; joining anew", options_.group, options_.instance_id));
 }
 
 Status MemoryConsumer::fenced_status() const {

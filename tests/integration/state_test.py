@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """State larger than the memory given to RocksDB, on a real broker; and a restart that reads next to nothing of the changelog.
 
-The alert log must equal the backtest's, the state on disk must be at least twice RocksDB's memory, and after an orderly restart less
+The alert log must equal the backtest's, the state on disk must be at least 20 times RocksDB's memory, and after an orderly restart less
 than 1 % of the changelog may be read. Then the service goes on with more telemetry, and the log must still be equal.
 """
 
@@ -24,14 +24,21 @@ RULES = """groups:
       - alert: Slow
         expr: p99[5m] > 400ms and count[5m] >= 12
         by: [domain, region, operation]
+      - alert: SlowSomewhere
+        expr: p99{region!=""}[5m] > 450ms and count{region!=""}[5m] >= 12
+        by: [domain, region, operation]
+      - alert: SlowAnywhere
+        expr: p99{domain!=""}[5m] > 500ms and count{domain!=""}[5m] >= 12
+        by: [domain, region, operation]
       - alert: DomainErrors
         expr: error_rate[10s] > 6%
         by: [domain]
 """
 PARTITIONS = 4
-ROCKSDB_BYTES = 58 << 20  # two sixteenths of what `memory` leaves beside the process; less of it could not hold 40,000 groups
-LOAD = ["--rate", "40000", "--format", "json", "--seed", "7", "--start", "2026-03-01T00:00:00Z", "--domains", "40", "--regions", "25",
-        "--operations", "40", "--failures", "3%", "--no-trace-ids", "--batch", "100"]
+# Few groups, since those have to fit into memory, but many panes: each selection above keeps its own, with every latency for some minutes.
+ROCKSDB_BYTES = 11 << 20  # two sixteenths of what `memory` leaves beside the process and its workers, rounded up
+LOAD = ["--rate", "40000", "--format", "json", "--seed", "7", "--start", "2026-03-01T00:00:00Z", "--domains", "20", "--regions", "10",
+        "--operations", "20", "--failures", "3%", "--no-trace-ids", "--batch", "100"]
 
 
 def make_load(work, name, start, seconds):
@@ -68,7 +75,7 @@ def run(work):
     second = make_load(work, "second", "2026-03-01T00:03:30Z", 5)
     with Broker() as broker:
         service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4, workers=1,
-                          extra="memory: 512MiB")
+                          extra="memory: 128MiB")
         broker.create_topic("state-in", PARTITIONS)
         service.create_topics()
         feed(broker, first)
@@ -79,8 +86,8 @@ def run(work):
         service.stop()
         held = state_bytes(service)
         print(f"state on disk: {held >> 20} MiB, {held / ROCKSDB_BYTES:.1f} x the memory of RocksDB", flush=True)
-        if held < 2 * ROCKSDB_BYTES:
-            raise Failure("the state is smaller than twice RocksDB's memory: nothing was shown")
+        if held < 20 * ROCKSDB_BYTES:
+            raise Failure("the state is smaller than 20 times RocksDB's memory: nothing was shown")
         service.processes[0].log_path.unlink()
         service.start()
         feed(broker, second)

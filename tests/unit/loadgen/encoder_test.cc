@@ -18,6 +18,8 @@ LoadOptions odd_names(Format format) {
   options.failure_share = 0.3;
   options.success_weight = 300;
   options.jitter_max = Duration{20};
+  options.labels = {{"version", {"v1", "v2.0-rc1"}}, {"p\"od", {"a", "b", "c"}}};
+  options.actors = 1000;
   return options;
 }
 
@@ -49,6 +51,9 @@ TEST(Encoder, ProtobufBatchesReadBackAsTheEventsTheyWereMadeFrom) {
     EXPECT_EQ(read.error_code(), made.success ? "" : error_codes()[made.error_code]);
     EXPECT_EQ(read.trace_id().size(), 32U);
     EXPECT_EQ(read.labels().at("region"), options.regions[made.region]);
+    EXPECT_EQ(read.labels().at("version"), options.labels[0].values[made.labels[0]]);
+    EXPECT_EQ(read.labels().at("p\"od"), options.labels[1].values[made.labels[1]]);
+    EXPECT_EQ(read.actor_id(), "user-" + std::to_string(made.actor));
     EXPECT_EQ(read.weight(), made.success ? 300U : 0U);
   }
   // Canonical bytes: the library would write the same, so lengths and order are right throughout.
@@ -74,6 +79,9 @@ TEST(Encoder, JsonReadsBackAsTheEventItWasMadeFrom) {
     EXPECT_EQ(static_cast<uint64_t>(std::floor(read.at("latency_ms").get<double>() * 1000 + 0.5)), made.latency_us);
     EXPECT_EQ(read.contains("error_code"), !made.success);
     EXPECT_EQ(read.at("labels").at("region"), options.regions[made.region]);
+    EXPECT_EQ(read.at("labels").at("version"), options.labels[0].values[made.labels[0]]);
+    EXPECT_EQ(read.at("labels").at("p\"od"), options.labels[1].values[made.labels[1]]);
+    EXPECT_EQ(read.at("actor_id"), "user-" + std::to_string(made.actor));
     EXPECT_EQ(read.value("weight", 1U), made.weight);
   }
 }

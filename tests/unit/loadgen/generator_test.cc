@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <vector>
 
 namespace tocsin::loadgen {
@@ -98,6 +99,22 @@ TEST(Generator, GroupsAreEquallyFrequent) {
   for (const LoadEvent& event : events(some_options(), 54'000)) ++groups[{event.domain, event.region, event.operation}];
   ASSERT_EQ(groups.size(), 54U);
   for (const auto& [group, count] : groups) EXPECT_NEAR(count, 1000, 6 * std::sqrt(1000.0));
+}
+
+TEST(Generator, LabelsAndActorsAreEquallyFrequentAndChangeNothingElse) {
+  LoadOptions options = some_options();
+  const std::vector<LoadEvent> without = events(options, 6000);
+  options.labels = {{"version", {"v1", "v2", "v3"}}, {"pod", {"a", "b"}}};
+  options.actors = 4;
+  const std::vector<LoadEvent> with = events(options, 6000);
+  std::map<std::tuple<uint32_t, uint32_t, uint64_t>, int> counts;
+  for (size_t k = 0; k < with.size(); ++k) {
+    ++counts[{with[k].labels[0], with[k].labels[1], with[k].actor}];
+    EXPECT_EQ(with[k].latency_us, without[k].latency_us);
+    EXPECT_EQ(with[k].trace_id_low, without[k].trace_id_low);
+  }
+  ASSERT_EQ(counts.size(), 24U);
+  for (const auto& [combination, count] : counts) EXPECT_NEAR(count, 250, 80);
 }
 
 TEST(Generator, LatenciesAreLognormal) {

@@ -49,6 +49,27 @@ TEST(LoadOptions, NamesAreAListOrANumberOfThem) {
   for (const char* bad : {"", "a,,b", "a,", "0", "a,a", "99999999999999999999"}) EXPECT_FALSE(parse_names(bad, "domain").ok()) << bad;
 }
 
+TEST(LoadOptions, ALabelIsANameWithAListOfValuesOrANumberOfThem) {
+  const LoadLabel version = parse_label("version=v1,v2").value();
+  EXPECT_EQ(version.name, "version");
+  EXPECT_THAT(version.values, ElementsAre("v1", "v2"));
+  EXPECT_THAT(parse_label("pod=2").value().values, ElementsAre("pod-0", "pod-1"));
+  EXPECT_THAT(parse_label("query=a=b").value().values, ElementsAre("a=b"));
+  for (const char* bad : {"", "version", "=v1", "version=", "version=a,a"}) EXPECT_FALSE(parse_label(bad).ok()) << bad;
+}
+
+TEST(LoadOptions, ALabelIsGivenOnceAndIsNotTheRegion) {
+  LoadOptions options = valid();
+  options.labels = {{"version", {"v1"}}, {"pod", {"a"}}};
+  EXPECT_TRUE(validate(options).ok());
+  options.labels[1].name = "version";
+  EXPECT_THAT(validate(options).message(), HasSubstr("--label version is given twice"));
+  options.labels = {{"region", {"eu"}}};
+  EXPECT_THAT(validate(options).message(), HasSubstr("--regions"));
+  options.labels.assign(kLoadLabelsMax + 1, {});
+  EXPECT_THAT(validate(options).message(), HasSubstr("--label"));
+}
+
 TEST(LoadOptions, ASuitableBatchNeverSpansMoreThanATenthOfASecond) {
   EXPECT_EQ(suitable_batch(5), 1U);
   EXPECT_EQ(suitable_batch(500), 50U);
