@@ -43,8 +43,8 @@ inline std::string panes(uint32_t partition, uint64_t view, PanePart part, Durat
   return of(partition, 'p').u64(view).u8(static_cast<uint8_t>(part)).i64(level.ms).i64(start.ms).take();
 }
 inline std::string pane_block(uint32_t partition, uint64_t view, PanePart part, Duration level, EventTime start, EventTime effect,
-                              uint32_t block) {
-  return of(partition, 'p').u64(view).u8(static_cast<uint8_t>(part)).i64(level.ms).i64(start.ms).i64(effect.ms).u32(block).take();
+                              uint64_t first_group) {
+  return of(partition, 'p').u64(view).u8(static_cast<uint8_t>(part)).i64(level.ms).i64(start.ms).i64(effect.ms).u64(first_group).take();
 }
 
 }  // namespace tocsin::keys

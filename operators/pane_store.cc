@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "operators/rows_codec.h"
 
 namespace tocsin {
 namespace {
 
-// Groups in a block: some tens of kilobytes, so that reading one group's part stays cheap.
-constexpr size_t kRowsPerBlock = 512;
+// A block is small, so that reading one group's part stays cheap and its changelog record fits a message; it takes no further row beyond
+// either bound.
+constexpr int kRowsPerBlock = 512;
+constexpr size_t kBlockBytes = 64 << 10;
 // A rolled-up sketch that is longer than that becomes one t-digest, which is never longer than half of it by much. So the finer levels of a
 // group of some hundred values a second only list values, and one merge a minute is all the work.
 constexpr size_t kSketchBytesMax = 8 << 10;
@@ -90,47 +93,79 @@ void PaneStore::write(int v, size_t level, EventTime start, EventTime effect, co
 }
 
 void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime effect, const PaneRows& rows, keys::PanePart part) {
-  uint32_t number = 0;
-  for (size_t from = 0; from < rows.size(); from += kRowsPerBlock, ++number) {
+  const bool counters = part == keys::PanePart::kCounters;
+  for (size_t from = 0; from < rows.size();) {
     block_.Clear();
-    if (part == keys::PanePart::kCounters) {
+    if (counters) {
       for (const uint64_t threshold : view(v).thresholds) block_.add_thresholds_us(threshold);
       for (const EventPredicate& predicate : view(v).predicates) block_.add_predicates(predicate.id());
     }
     RowsWriter writer(*block_.mutable_rows(), shape_of(view(v), part));
-    for (size_t i = from; i < std::min(rows.size(), from + kRowsPerBlock); ++i) {
-      const bool has_part = part == keys::PanePart::kCounters || rows[i].second.total.latency_count > 0;
-      if (has_part) writer.add(rows[i].first, start.ms, rows[i].second);
+    size_t bytes = 0;  // an estimate
+    for (; from < rows.size() && block_.rows().group_size() < kRowsPerBlock && bytes < kBlockBytes; ++from) {
+      const auto& [group, partial] = rows[from];
+      if (!counters && partial.total.latency_count == 0) continue;
+      writer.add(group, start.ms, partial);
+      bytes = counters ? 4 * static_cast<size_t>(block_.rows().above_size()) : bytes + partial.sketch.parts.bytes().size();
     }
     if (block_.rows().group_size() == 0) continue;
-    overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, number),
+    overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, block_.rows().group(0)),
                  block_.SerializeAsString());
   }
 }
 
-Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit,
-                            std::optional<uint64_t> group) {
-  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
+Status PaneStore::read_block(int v, keys::PanePart part, EventTime start, EventTime effect, std::string_view bytes, const RowVisitor& visit,
+                             std::optional<uint64_t> group) {
   const std::vector<uint64_t> predicates = part == keys::PanePart::kCounters ? ids_of(view(v).predicates) : std::vector<uint64_t>();
+  if (!block_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
+  }
+  Result<RowsReader> rows = RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
+                                             {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
+                                             {block_.predicates().begin(), block_.predicates().end()});
+  if (!rows.ok()) return rows.status();
+  Partial partial;
+  while (rows->next()) {
+    if (group && rows->group() != *group) continue;
+    TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
+    visit(effect, rows->group(), partial);
+  }
+  return {};
+}
+
+Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit) {
+  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
+  const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
+  for (; it->valid(); it->next()) {
+    state::KeyReader key(it->key().substr(from.size()));
+    TOCSIN_RETURN_IF_ERROR(read_block(v, part, start, EventTime{key.i64()}, it->value(), visit, {}));
+  }
+  return it->status();
+}
+
+// Of each effect only the block that has to hold the group is read: the last one that does not begin behind it.
+Status PaneStore::read_pane_of(int v, size_t level, EventTime start, keys::PanePart part, uint64_t group, const RowVisitor& visit) {
+  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
+  std::string candidate;
+  EventTime of_candidate;
+  const auto read_candidate = [&]() -> Status {
+    if (candidate.empty()) return {};
+    const Result<std::optional<std::string>> block = overlay_.get(std::exchange(candidate, {}));
+    if (!block.ok()) return block.status();
+    TOCSIN_CHECK(block->has_value(), "a block was there a moment ago");
+    return read_block(v, part, start, of_candidate, **block, visit, group);
+  };
   const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
   for (; it->valid(); it->next()) {
     state::KeyReader key(it->key().substr(from.size()));
     const EventTime effect{key.i64()};
-    if (!block_.ParseFromArray(it->value().data(), static_cast<int>(it->value().size()))) {
-      return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
-    }
-    Result<RowsReader> rows = RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
-                                               {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
-                                               {block_.predicates().begin(), block_.predicates().end()});
-    if (!rows.ok()) return rows.status();
-    Partial partial;
-    while (rows->next()) {
-      if (group && rows->group() != *group) continue;
-      TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
-      visit(effect, rows->group(), partial);
-    }
+    if (effect != of_candidate) TOCSIN_RETURN_IF_ERROR(read_candidate());
+    if (key.u64() > group) continue;
+    candidate = it->key();
+    of_candidate = effect;
   }
-  return it->status();
+  TOCSIN_RETURN_IF_ERROR(it->status());
+  return read_candidate();
 }
 
 Status PaneStore::roll_up(EventTime now) {
@@ -196,7 +231,7 @@ Status PaneStore::read_sketch(int v, uint64_t group, EventTime from, EventTime t
     merger.add(partial.sketch.parts);
   };
   for (const Piece& piece : cover(v, from, to, now)) {
-    TOCSIN_RETURN_IF_ERROR(read_pane(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kSketches, merge, group));
+    TOCSIN_RETURN_IF_ERROR(read_pane_of(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kSketches, group, merge));
   }
   sketch.digest = merger.take();
   return {};

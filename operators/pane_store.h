@@ -81,8 +81,11 @@ class PaneStore {
   void schedule_roll_up(int view, size_t level, EventTime start, EventTime now);
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
   using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
-  Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit,
-                   std::optional<uint64_t> group = {});
+  Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit);
+  // The rows of one group only.
+  Status read_pane_of(int view, size_t level, EventTime start, keys::PanePart part, uint64_t group, const RowVisitor& visit);
+  Status read_block(int view, keys::PanePart part, EventTime start, EventTime effect, std::string_view bytes, const RowVisitor& visit,
+                    std::optional<uint64_t> group);
 
   const Plan& plan_;
   state::Overlay& overlay_;

@@ -70,9 +70,9 @@ def restored(log):
 def run(work):
     rules = work / "rules.yaml"
     rules.write_text(RULES)
-    seconds = 210
+    seconds = 150
     first = make_load(work, "first", "2026-03-01T00:00:00Z", seconds)
-    second = make_load(work, "second", "2026-03-01T00:03:30Z", 5)
+    second = make_load(work, "second", "2026-03-01T00:02:30Z", 5)
     with Broker() as broker:
         service = Service(broker, work / "service", "state", rules, "time: {idle_timeout: never, max_future_skew: 365d}", partitions=4, workers=1,
                           extra="memory: 128MiB")
@@ -81,7 +81,7 @@ def run(work):
         feed(broker, first)
         service.start()
         begin = time.monotonic()
-        service.wait_drained(40000 * seconds * 0.99, timeout_s=400, quiet_s=3, until="2026-03-01T00:03:27")
+        service.wait_drained(40000 * seconds * 0.99, timeout_s=400, quiet_s=3, until="2026-03-01T00:02:27")
         print(f"{40000 * seconds} events in {time.monotonic() - begin:.0f} s", flush=True)
         service.stop()
         held = state_bytes(service)
@@ -91,7 +91,7 @@ def run(work):
         service.processes[0].log_path.unlink()
         service.start()
         feed(broker, second)
-        tick = service.wait_drained(40000 * 4, timeout_s=120, quiet_s=3, until="2026-03-01T00:03:32")
+        tick = service.wait_drained(40000 * 4, timeout_s=120, quiet_s=3, until="2026-03-01T00:02:32")
         service.stop()
         read, there = restored(service.log())
         print(f"restart: {read} of {there} changelog records read", flush=True)

@@ -1,0 +1,95 @@
+#include "operators/pane_store.h"
+
+#include <gtest/gtest.h>
+
+#include "state/memory_store.h"
+#include "tests/unit/operators/support.h"
+
+namespace tocsin {
+namespace {
+
+constexpr EventTime kStart{1'700'000'000'000};
+constexpr EventTime kEnd{kStart.ms + 1'000};
+
+// A row of `count` latencies, each of so many microseconds.
+Partial row_of(uint32_t latency_us, size_t count) {
+  Partial partial;
+  partial.total.count = partial.total.latency_count = count;
+  partial.sketch.latency_min_us = partial.sketch.latency_max_us = latency_us;
+  partial.sketch.parts.add_values(std::vector<uint32_t>(count, latency_us));
+  return partial;
+}
+
+class Panes : public testing::Test {
+ protected:
+  Panes()
+      : plan(plan_of(rules_text({{"expr: p50[1m] > 1ms", "by: [domain]", "interval: 1s"}}))), overlay(store), panes(*plan, overlay, 0) {}
+
+  // As the evaluator does at the tick at which rows take effect.
+  void settle(EventTime effect, const PaneRows& rows) {
+    panes.add(0, effect, {{kStart, rows}});
+    const Status status = panes.roll_up(effect);
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  TDigest read(uint64_t group) {
+    Sketch sketch;
+    const Status status = panes.read_sketch(0, group, kStart, kEnd, EventTime{kEnd.ms + 5'000}, sketch);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return sketch.digest;
+  }
+  size_t blocks() {
+    size_t count = 0;
+    const std::string from = keys::panes(0, plan->views[0].id, keys::PanePart::kSketches, plan->views[0].pane, kStart);
+    for (const auto it = overlay.scan(from, state::prefix_end(from)); it->valid(); it->next()) ++count;
+    return count;
+  }
+
+  std::shared_ptr<const Plan> plan;
+  state::MemoryStore store;
+  state::Overlay overlay;
+  PaneStore panes;
+};
+
+TEST_F(Panes, OneGroupIsFoundAmongManyBlocks) {
+  PaneRows rows;
+  for (uint64_t group = 3; group < 6'000; group += 3) rows.emplace_back(group, row_of(static_cast<uint32_t>(group), 1));
+  settle(kEnd, rows);
+  ASSERT_EQ(blocks(), 4U);
+  for (const uint64_t group : {3U, 1'536U, 1'539U, 1'542U, 3'000U, 5'997U}) {
+    EXPECT_EQ(read(group).count(), 1U) << group;
+    EXPECT_EQ(read(group).max(), static_cast<double>(group));
+  }
+  for (const uint64_t group : {0U, 4U, 1'537U, 6'000U}) EXPECT_TRUE(read(group).empty()) << group;
+}
+
+TEST_F(Panes, LateRowsAreFoundBesideTheOthers) {
+  PaneRows rows;
+  for (uint64_t group = 0; group < 2'000; ++group) rows.emplace_back(group, row_of(10, 1));
+  settle(kEnd, rows);
+  settle(EventTime{kEnd.ms + 1'000}, {{700, row_of(20, 2)}, {1'900, row_of(30, 3)}});
+  settle(EventTime{kEnd.ms + 2'000}, {{1'900, row_of(40, 4)}});
+  EXPECT_EQ(read(5).count(), 1U);
+  EXPECT_EQ(read(700).count(), 3U);
+  EXPECT_EQ(read(701).count(), 1U);
+  EXPECT_EQ(read(1'900).count(), 8U);
+  EXPECT_EQ(read(1'999).count(), 1U);
+}
+
+TEST_F(Panes, ABlockIsBoundedByBytes) {
+  PaneRows rows;
+  for (uint64_t group = 0; group < 400; ++group) {
+    rows.emplace_back(group, row_of(70'000, 500));
+    for (int i = 0; i < 7; ++i) rows.back().second.sketch.parts.add_values(std::vector<uint32_t>(500, 9));
+  }
+  settle(kEnd, rows);
+  const std::string from = keys::panes(0, plan->views[0].id, keys::PanePart::kSketches, plan->views[0].pane, kStart);
+  size_t seen = 0;
+  for (const auto it = overlay.scan(from, state::prefix_end(from)); it->valid(); it->next(), ++seen) {
+    EXPECT_LT(it->value().size(), size_t{70} << 10);
+  }
+  EXPECT_GT(seen, 20U);
+  EXPECT_EQ(read(399).count(), 4'000U);
+}
+
+}  // namespace
+}  // namespace tocsin
