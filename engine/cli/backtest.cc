@@ -67,6 +67,7 @@ Result<std::optional<Known>> read_known(const Arguments& arguments, const Plan& 
   Result<IncidentFile> file = parse_incidents(*text, arguments.incidents);
   if (!file.ok()) return file.status();
   std::vector<std::string_view> names;
+  names.reserve(plan.rules.size());
   for (const PlannedRule& rule : plan.rules) names.push_back(rule.rule.name);
   for (const Incident& incident : file->incidents) {
     if (incident.rule.empty() || std::find(names.begin(), names.end(), incident.rule) != names.end()) continue;
@@ -158,6 +159,7 @@ std::string length(std::optional<Duration> duration) { return duration ? format_
 
 void print_detection(const Plan& plan, const Known& known, const std::vector<v1::AlertEvent>& alerts) {
   std::vector<std::string> names;
+  names.reserve(plan.rules.size() + 1);
   for (const PlannedRule& rule : plan.rules) names.push_back(rule.rule.name);
   const DetectionReport report = judge(known.file.incidents, names, alerts, known.grace);
   names.emplace_back("all rules");

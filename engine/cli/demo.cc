@@ -172,7 +172,7 @@ Result<bool> play(Demo& demo, const std::atomic<bool>& user_stop) {
   std::stop_source stop_engine;
   std::atomic<bool> stop_load = false, stop_screen = false;
   Background engine([&] {
-    const Status status = supervise({demo.config, true, true}, demo.plan, cluster, stop_engine.get_token());
+    Status status = supervise({demo.config, true, true}, demo.plan, cluster, stop_engine.get_token());
     if (!status.ok()) stop_screen = true;
     return status;
   });
@@ -187,8 +187,7 @@ Result<bool> play(Demo& demo, const std::atomic<bool>& user_stop) {
     stop_screen = true;
   });
   const auto reader = cluster.reader();
-  const Result<bool> as_expected =
-      watch_alerts(demo.watch, *reader, {cluster.topics().alerts, 1}, {cluster.topics().signals, 1}, stop_screen);
+  Result<bool> as_expected = watch_alerts(demo.watch, *reader, {cluster.topics().alerts, 1}, {cluster.topics().signals, 1}, stop_screen);
   stop_load = true;
   const Status loaded = load.join();
   stop_engine.request_stop();

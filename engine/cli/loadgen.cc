@@ -258,7 +258,7 @@ Status run_loadgen(const Flags& flags) {
 
   loadgen::Messages messages(*options);
   LoadSender sender(messages, **sink, paced, true, stop);
-  const Status status = sender.run();
+  Status status = sender.run();
   if (status.ok()) print_summary(sender.tally(), **sink, options->start, stop);
   return status;
 }

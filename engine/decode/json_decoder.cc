@@ -122,6 +122,7 @@ class JsonDecoder::Walk {
     for (auto result : array) {
       ondemand::value element;
       JsonValue found;
+      // NOLINTNEXTLINE(performance-move-const-arg): get() takes an rvalue
       if (std::move(result).get(element) != simdjson::SUCCESS || !read_value(element, found)) return false;
       if (!skip_inside(element, found.kind, depth + 1)) return false;
     }
@@ -291,6 +292,7 @@ bool JsonDecoder::walk_array(Walk& walk, EventBatch& out) {
   for (auto result : array) {
     ondemand::value element;
     JsonValue found;
+    // NOLINTNEXTLINE(performance-move-const-arg): get() takes an rvalue
     if (std::move(result).get(element) != simdjson::SUCCESS) return false;
     std::string_view text = element.raw_json_token();
     if (!walk.read_value(element, found)) return false;

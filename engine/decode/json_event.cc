@@ -55,7 +55,7 @@ Member JsonEvent::member(int spelling) { return kSpellings[static_cast<size_t>(s
 
 void JsonEvent::forget_member(int spelling) {
   uint8_t* const end = seen_.data() + seen_count_;
-  std::remove(seen_.data(), end, static_cast<uint8_t>(spelling));
+  (void)std::remove(seen_.data(), end, static_cast<uint8_t>(spelling));  // exactly one
   --seen_count_;
 }
 

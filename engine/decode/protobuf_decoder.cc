@@ -83,10 +83,12 @@ bool ProtobufDecoder::read_batch(std::string_view payload, EventBatch& out) {
     uint32_t tag = 0;
     p = read_tag(p, end, tag);
     if (p == nullptr) return false;
-    if (tag != bytes_of(1)) {
+    if (tag == bytes_of(1)) {
+      std::string_view event;
+      p = read_bytes(p, end, event);
+      if (p != nullptr) add_event(event, index++, out);
+    } else {
       p = skip_field(tag, p, end, kNestingMax);
-    } else if (std::string_view event; (p = read_bytes(p, end, event)) != nullptr) {
-      add_event(event, index++, out);
     }
     if (p == nullptr) return false;
   }

@@ -49,6 +49,7 @@ PARTITIONS = 4
 RATE = 2000
 IN_TRANSACTION, IN_GAP, IN_RESTORE = "in a transaction", "between commit and state write", "in a restore"
 AIMS = [None, IN_TRANSACTION, IN_GAP, None, IN_RESTORE]
+EXTRA_KILLS = 6
 TIME = "time: {idle_timeout: never, max_future_skew: 365d}"
 
 
@@ -116,11 +117,21 @@ def kill_once(service, aim, chance):
     return process
 
 
+def missed_phases(hits, kills):
+    return [phase for phase in (IN_TRANSACTION, IN_GAP, IN_RESTORE) if kills >= len(AIMS) and not hits[phase]]
+
+
 def kill_again_and_again(service, kills, wipe, chance):
-    """Returns how many kills hit which phase."""
+    """Returns how many kills hit which phase. A few more than `kills`, if some phase was missed by all."""
     hits = collections.Counter()
-    for n in range(kills):
-        process = kill_once(service, AIMS[n % len(AIMS)], chance)
+    for n in range(kills + EXTRA_KILLS):
+        aim = AIMS[n % len(AIMS)]
+        if n >= kills:
+            missed = missed_phases(hits, kills)
+            if not missed:
+                break
+            aim = missed[0]
+        process = kill_once(service, aim, chance)
         phases = set(process.flight())
         hits.update(phases)
         # Longer than a session: the other process takes the partitions over, and hands them back.
@@ -168,8 +179,7 @@ def run(kills, two, wipe, seed, work):
         raise Failure("the load raised no alerts: nothing was shown")
     if differences:
         raise Failure("\n".join(differences[:3]))
-    missed = [phase for phase in (IN_TRANSACTION, IN_GAP, IN_RESTORE) if kills >= len(AIMS) and not hits[phase]]
-    if missed:
+    if missed := missed_phases(hits, kills):
         raise Failure(f"no kill hit a worker {' or '.join(missed)}")
 
 
