@@ -73,7 +73,7 @@ std::string_view member(std::string_view json, const std::string& name) {
 class Probes {
  public:
   void send(rd_kafka_t* producer, const char* topic, int partition) {
-    const std::string name = fmt::format("p{}", sent_.size());
+    const std::string name = fmt::format("p{}", next_++);
     const auto now = std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     const std::string event = fmt::format(R"({{"ts":{},"domain":"probe","success":false,"labels":{{"probe":"{}"}}}})", now, name);
     sent_[name] = steady_clock::now();
@@ -94,6 +94,7 @@ class Probes {
   const std::vector<double>& delays_ms() const { return delays_ms_; }
 
  private:
+  size_t next_ = 0;
   std::map<std::string, steady_clock::time_point> sent_;  // and not answered
   std::vector<double> delays_ms_;
 };
