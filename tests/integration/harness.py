@@ -1,6 +1,7 @@
 """Drives the real thing: a Kafka broker of its own, the `tocsin` binary, and files of events. Standard library only."""
 
 import atexit
+import contextlib
 import gzip
 import json
 import os
@@ -135,17 +136,29 @@ class Process:
         path = self.service.state / self.instance / "flight"
         return [PHASES[byte] for byte in path.read_bytes() if byte in PHASES] if path.exists() else []
 
-    def kill_in(self, phase, patience_s):
-        """kill -9 as soon as a worker is in that phase; after `patience_s` anyhow."""
-        path = self.service.state / self.instance / "flight"
-        wanted = next(byte for byte, name in PHASES.items() if name == phase)
-        end = time.monotonic() + patience_s
-        wait_until("flight file", path.exists, patience_s, 0.01)
-        with open(path, "rb", buffering=0) as flight:
-            while wanted not in os.pread(flight.fileno(), 512, 0) and time.monotonic() < end and self.alive():
-                pass
-        self.check_alive()
-        self.kill()
+
+def kill_in(processes, phase, patience_s):
+    """kill -9 of the first of them that has a worker in that phase; of any after `patience_s`. Returns which."""
+    wanted = next(byte for byte, name in PHASES.items() if name == phase)
+    end = time.monotonic() + patience_s
+    with contextlib.ExitStack() as stack:
+        flights = []
+        for process in processes:
+            path = process.service.state / process.instance / "flight"
+            wait_until("flight file", path.exists, patience_s, 0.01)
+            flights.append((process, stack.enter_context(open(path, "rb", buffering=0)).fileno()))
+        hit = None
+        while hit is None and time.monotonic() < end and all(process.alive() for process in processes):
+            hit = next((process for process, flight in flights if wanted in os.pread(flight, 512, 0)), None)
+        if hit:
+            hit.kill()
+    for process in processes:
+        if process is not hit:
+            process.check_alive()
+    if hit is None:
+        hit = processes[-1]
+        hit.kill()
+    return hit
 
 
 class Service:

@@ -22,7 +22,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness import BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, up_to
+from harness import BIN, Broker, Failure, Service, backtest, compare_logs, kill_in, quantile_rules, up_to
 
 RULES = """groups:
   - name: kill
@@ -106,15 +106,17 @@ def kill_once(service, aim, chance):
     # Random: long enough to get into work, short enough to hit restores too.
     time.sleep(chance.choice([0.3, 0.8, 2, 3]) + chance.random())
     service.check_alive()
-    process = chance.choice([p for p in service.processes if aim in (None, IN_TRANSACTION) or p.role != "aggregate"])
-    if aim == IN_RESTORE:
-        process.kill()
-        process.start()
+    able = [p for p in service.processes if aim in (None, IN_TRANSACTION) or p.role != "aggregate"]
+    chance.shuffle(able)
     if aim is None:
-        process.kill()
-    else:
-        process.kill_in(aim, patience_s=3)
-    return process
+        able[0].kill()
+        return able[0]
+    if aim == IN_RESTORE:
+        able = able[:1]
+        able[0].kill()
+        able[0].start()
+    # Of two that could be hit one may have no partitions, so all are watched.
+    return kill_in(able, aim, patience_s=3)
 
 
 def missed_phases(hits, kills):
@@ -147,7 +149,7 @@ def kill_again_and_again(service, kills, wipe, chance):
 
 
 def run(kills, two, wipe, seed, work):
-    seconds = 20 + 4 * kills
+    seconds = 20 + 4 * kills + (2 * EXTRA_KILLS if kills >= len(AIMS) else 0)
     files = make_load(work, seconds, seed)
     rules = work / "rules.yaml"
     rules.write_text(RULES)
