@@ -150,6 +150,7 @@ class Evaluator {
   void transit(RuleState& state, GroupView& view, const std::function<Transition(Instance&, GroupView&)>& change,
                const std::string& reason);
   LastEvents last_events(const RuleFamily& family, uint64_t group) const;
+  void tell_of_progress(v1::Evidence& evidence) const;
   std::optional<WallTime> arrival_of(const RuleState& state, uint64_t group, EventTime tick) const;
   void schedule_expiry(RuleFamily& family, uint64_t group, EventTime seen);
   void clean_up_group(int group_space, uint64_t group, EventTime tick);

@@ -124,6 +124,7 @@ void Evaluator::transit(RuleState& state, GroupView& view, const std::function<T
     const AlertContext context{*plan_, *state.rule, groups_of(state.rule->group_space).values(group), tick, view};
     alerts_.push_back(
         {make_alert(context, transition, before, after, reason), transition == Transition::kFiring ? after.arrival : std::nullopt});
+    tell_of_progress(*alerts_.back().event.mutable_evidence());
     ++counters_.alerts;
   }
   if (!(after == before) || transition != Transition::kNone) {
@@ -132,6 +133,11 @@ void Evaluator::transit(RuleState& state, GroupView& view, const std::function<T
   state.put_instance(group, after);
   if (after.phase == Phase::kInactive) return;
   if (next_change(after, state.timing) != next_change(before, state.timing)) await_change(state, group, after, tick);
+}
+
+void Evaluator::tell_of_progress(v1::Evidence& evidence) const {
+  if (const std::optional<EventTime> now = inputs_.watermark(); now && !inputs_.end()) evidence.set_watermark(format_rfc3339(now->ms));
+  evidence.set_slowest_partition(inputs_.slowest());
 }
 
 void Evaluator::await_change(const RuleState& state, uint64_t group, const Instance& instance, EventTime tick) {

@@ -51,6 +51,9 @@ TEST(DetectionTime, IsFromTheOldestRecordOfTheTickToTheCommit) {
   engine.run(60);
   const v1::AlertEvent busy = find(engine.alerts(), "Busy", "firing");
   EXPECT_EQ(busy.evaluated_at(), format_rfc3339(kBaseMs + 1'000));
+  EXPECT_GE(busy.evidence().watermark(), busy.evaluated_at());
+  EXPECT_LE(busy.evidence().watermark(), format_rfc3339(kBaseMs + 2'000));
+  EXPECT_EQ(busy.evidence().slowest_partition(), "in-0");
   // The first event came at 0.1 s. The partition is idle from 1.4 s on, and its watermark at the tick of 1 s soon after 1.5 s.
   EXPECT_GE(busy.evidence().detection_ms(), 1'400);
   EXPECT_LE(busy.evidence().detection_ms(), 2'000);
