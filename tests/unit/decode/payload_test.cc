@@ -117,7 +117,8 @@ TEST(Sniffing, AMessageOfSpacesIsEmpty) {
 }
 
 TEST(Framing, JsonBehindASchemaId) {
-  const Payload payload = find_payload("\0\0\0\1\2{\"a\":1}"s, "", Format::kAuto);
+  const std::string message = "\0\0\0\1\2{\"a\":1}"s;
+  const Payload payload = find_payload(message, "", Format::kAuto);
   EXPECT_EQ(payload.format, Format::kJson);
   EXPECT_EQ(payload.bytes, "{\"a\":1}");
   EXPECT_EQ(find_payload("\0\0\0\1\2 \n[]"s, "", Format::kAuto).format, Format::kJson);
