@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/runtime/dead_letters.h"
 #include "engine/runtime/frames.h"
@@ -36,7 +37,7 @@ AggregateWorker::Input& AggregateWorker::input(int32_t source) {
 
 Status AggregateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
-  TOCSIN_RETURN_IF_ERROR(wait_for_groups());
+  look_for_groups();
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
   const Status polled = consumer_->poll(timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
@@ -44,12 +45,13 @@ Status AggregateWorker::step(Duration timeout) {
   } else if (!polled.ok()) {
     return polled;
   }
-  if (groups_known_) {
-    take_records(records_);
-  } else {
-    unread_ = unread_ || !records_.records.empty();
-    records_.clear();
+  if (!groups_known_) {
+    if (!records_.records.empty()) early_.push_back(std::exchange(records_, {}));
+    pause_and_resume();
+    return {};
   }
+  for (const log::RecordBatch& batch : std::exchange(early_, {})) take_records(batch);
+  take_records(records_);
   pause_and_resume();
   probe_ends();
   if (flush_due() && !committer_.busy()) return flush();
@@ -70,12 +72,11 @@ Status AggregateWorker::wait_for_room() {
 
 // Stage 2 restores its groups when the process starts. Before they are known, a flood that goes on would get names for new groups beside
 // them. It takes a second or two as a rule; others need our watermarks, so there is an end to it. What comes before the partitions are
-// paused is read again.
-Status AggregateWorker::wait_for_groups() {
-  if (groups_known_) return {};
+// paused is kept unread. The consumer's position is behind it, so nothing may be flushed or proven of a partition meanwhile.
+void AggregateWorker::look_for_groups() {
+  if (groups_known_) return;
   const GroupLedger* ledger = options_.series.ledger;
   groups_known_ = ledger == nullptr || ledger->complete() || clock_() - started_ >= options_.groups_patience;
-  return groups_known_ && unread_ ? consumer_->rewind() : Status();
 }
 
 void AggregateWorker::take_records(const log::RecordBatch& batch) {
@@ -164,6 +165,7 @@ void AggregateWorker::on_end(int32_t source, int64_t end, WallTime asked_at) {
   in.probing = false;
   in.end = end;
   last_contact_ = clock_();
+  if (!all_taken()) return;
   if (!in.assigned || !options_.idle_timeout || clock_() - in.last_arrival < *options_.idle_timeout) return;
   // Proof: at `asked_at` the readable end was where we stand, and nothing has come since.
   if (consumer_->position(source) != end || in.last_arrival > asked_at) return;
@@ -304,6 +306,7 @@ void AggregateWorker::drop_all() {
   oldest_record_.reset();
   for (Input& in : inputs_) in = Input();
   records_.clear();
+  early_.clear();
   waiting_for_room_ = false;
 }
 
@@ -345,7 +348,7 @@ void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
   const auto outcome = committer_.wait();
   const bool healthy = !outcome || outcome->ok();
   const bool changed = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; });
-  if (healthy && changed) {
+  if (healthy && changed && all_taken()) {
     const Status flushed = flush();
     const auto last = committer_.wait();
     if (!flushed.ok() || (last && !last->ok())) {

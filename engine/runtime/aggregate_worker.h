@@ -123,7 +123,9 @@ class AggregateWorker final : public log::ConsumerListener {
   Input& input(int32_t source);
   bool full() const { return aggregator_.bytes() + dead_letter_bytes_ >= options_.flush_bytes; }
   Status wait_for_room();
-  Status wait_for_groups();
+  void look_for_groups();
+  // Whether all that the consumer has handed out has been taken: only then its positions say what was counted.
+  bool all_taken() const { return groups_known_ && early_.empty(); }
   void take_records(const log::RecordBatch& batch);
   void refuse_future_events();
   void pause_and_resume();
@@ -158,8 +160,8 @@ class AggregateWorker final : public log::ConsumerListener {
   log::RecordBatch records_;
   std::vector<std::pair<std::string, int32_t>> partition_counts_;
   WallTime started_;
-  bool groups_known_ = false;  // those that stage 2 remembers from before, or it has waited long enough: nothing is read before
-  bool unread_ = false;        // records came all the same
+  bool groups_known_ = false;            // those that stage 2 remembers from before, or it has waited long enough: nothing is read before
+  std::vector<log::RecordBatch> early_;  // came all the same, and are taken first
   WallTime last_flush_;
   EventTime flushed_watermark_ = EventTime::min();
   std::optional<WallTime> last_contact_;  // with the brokers

@@ -231,6 +231,32 @@ groups:
   EXPECT_LT(late.groups + late.totals, (early.groups + early.totals) * 3 / 2);
 }
 
+// The partition's end is proven and its watermark follows the clock meanwhile: nothing of that may count what was not taken.
+TEST(Memory, WhatComesBeforeGroupsAreKnownIsCountedAllTheSame) {
+  SharedLedger never_complete(1 << 20, 2);  // one evaluator that never says that it has restored
+  EngineOptions options;
+  options.ledger = &never_complete;
+  options.idle_timeout = Duration{1'000};
+  options.max_future_skew = Duration{60'000};
+  Engine engine(plan_of(R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - {alert: A, expr: 'count[1m] >= 3', by: [domain]}
+)"),
+                options);
+  for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
+  engine.run(80);  // eight seconds: less than it waits at most
+  EXPECT_EQ(engine.aggregate->counters().messages, 0U);
+  EXPECT_FALSE(engine.log.committed("aggregate", {"in", 0}).has_value());
+  engine.run(60);
+  EXPECT_EQ(engine.aggregate->counters().messages, 3U);
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_EQ(alerts.size(), 1U);
+  EXPECT_EQ(alerts[0].value(), 3);
+}
+
 constexpr size_t kGroupBytes = 400'000;
 
 EngineOptions with_ledger(SharedLedger& ledger, int partials = 1) {
