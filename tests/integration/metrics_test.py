@@ -87,9 +87,12 @@ def documented():
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
-def check_table(families):
-    exported = {f.name: (f.type, f.labels()) for f in families.values()}
+def check_table(pages):
+    """Some series begin only with their partition's first tick, so the page is asked until it is complete."""
     wanted = documented()
+    deadline = time.monotonic() + 30
+    while (exported := {f.name: (f.type, f.labels()) for f in pages.metrics().values()}) != wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
     if exported != wanted:
         differing = sorted(n for n in exported.keys() | wanted.keys() if exported.get(n) != wanted.get(n))
         lines = [f"{n}: {exported.get(n)}, docs {wanted.get(n)}" for n in differing]
@@ -165,7 +168,7 @@ def overflowing(work, broker):
         held, budget = (value(after, f"tocsin_worker_memory_{what}", role=role) for what in ("bytes", "budget_bytes"))
         if not 0 < held < budget or not 1e7 < budget < 2**31:
             raise Failure(f"{role}: {held} bytes of {budget} are not to be believed")
-    check_table(after)
+    check_table(pages)
     signals_say_so(broker, service)
     service.stop()
 
@@ -227,7 +230,7 @@ def at_work(work, rules):
                     raise Failure(f"the watermark of {topic}-{p} is {wait} s behind")
         if value(after, "tocsin_rocksdb_memtable_bytes") <= 0 or value(after, "process_resident_memory_bytes") < 10e6:
             raise Failure("memory is not to be believed")
-        check_table(after)
+        check_table(pages)
         other_pages(pages)
         broker._script("kill")
         silent = "has heard nothing from the brokers for"
