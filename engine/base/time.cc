@@ -1,6 +1,6 @@
 #include "engine/base/time.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <array>
 #include <chrono>
@@ -189,9 +189,9 @@ std::string format_rfc3339(int64_t unix_ms) {
   const int64_t day_ms = floor_to(EventTime{unix_ms}, Duration{kMsPerDay}).ms;
   const std::chrono::year_month_day date = date_of_day(day_ms / kMsPerDay);
   const int64_t time_ms = unix_ms - day_ms;
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), time_ms / kMsPerHour, time_ms / kMsPerMinute % 60, time_ms / kMsPerSecond % 60,
-                     time_ms % kMsPerSecond);
+  return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z"), static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time_ms / kMsPerHour,
+                     time_ms / kMsPerMinute % 60, time_ms / kMsPerSecond % 60, time_ms % kMsPerSecond);
 }
 
 std::optional<int64_t> parse_rfc3339(std::string_view text) {

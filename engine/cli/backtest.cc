@@ -23,7 +23,7 @@
 #include "engine/cli/command.h"
 #include "engine/config/config.h"
 #include "engine/config/files.h"
-#include "engine/runtime/alert_records.h"
+#include "engine/runtime/alert_json.h"
 #include "engine/runtime/backtest.h"
 #include "engine/runtime/detection.h"
 #include "engine/runtime/incidents.h"

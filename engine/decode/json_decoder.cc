@@ -1,11 +1,7 @@
 #include "engine/decode/json_decoder.h"
 
-#include <bit>
-#include <cstring>
 #include <optional>
 #include <utility>
-
-#include <simdjson.h>
 
 #include "engine/decode/decoder.h"
 #include "engine/decode/json_scalar.h"
@@ -13,152 +9,137 @@
 
 namespace tocsin::decode {
 
-namespace ondemand = simdjson::ondemand;
 using Kind = JsonValue::Kind;
 
-static_assert(Decoder::kPadding >= simdjson::SIMDJSON_PADDING, "what callers are told to provide");
+static_assert(Decoder::kPadding >= JsonTokens::kPadding, "what callers are told to provide");
 
-namespace {
-
-// Whether there is a backslash in `text`, eight bytes at a time: reads up to seven bytes beyond its end, which the padding allows.
-bool has_backslash(std::string_view text) {
-  constexpr uint64_t kOnes = 0x0101010101010101ULL;
-  constexpr uint64_t kHighBits = 0x8080808080808080ULL;
-  for (size_t i = 0; i < text.size(); i += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    word ^= kOnes * '\\';
-    // The lowest bit set marks the first zero byte, that is backslash; bits above it may be false.
-    const uint64_t zeros = (word - kOnes) & ~word & kHighBits;
-    if (zeros != 0) return i + static_cast<size_t>(std::countr_zero(zeros)) / 8 < text.size();
-  }
-  return false;
-}
-
-}  // namespace
-
-struct JsonDecoder::Parser {
-  ondemand::parser parser;
-  ondemand::document document;  // the text at hand
-};
-
-// One pass over a document: visits and checks every value, and hands the members of events to the JsonEvent.
+// One pass over the tokens of a text: holds them against the grammar, and hands the members of events to the JsonEvent.
 //
-// simdjson has found where tokens begin. A token reaches to the begin of the next one, so what follows a scalar in its token must
-// be space. The functions return false as soon as something is wrong; then nothing further may be asked of the document.
+// The functions begin at the token they are named for and end behind it. They return false as soon as something is wrong; then
+// nothing further may be read.
 class JsonDecoder::Walk {
  public:
-  Walk(const JsonDecoder& decoder, JsonEvent& event) : decoder_(decoder), event_(event) {}
+  explicit Walk(JsonDecoder& decoder) : decoder_(decoder), tokens_(decoder.tokens_), event_(decoder.event_) {}
 
   Outcome failure() const { return failure_; }
 
-  bool read_event(ondemand::object& object) {
-    for (auto result : object) {
-      if (result.error() != simdjson::SUCCESS) return false;
-      ondemand::field&& field = std::move(result).value_unsafe();  // moving it out costs a fifth of the time
-      ondemand::value& value = field.value();
-      std::string_view name;
-      JsonValue found;
-      if (!read_key(field, name) || !read_value(value, found)) return false;
-      const int spelling = event_.spelling(name);
-      if (spelling == JsonEvent::kUnknown) {
-        event_.add_label(LabelSource::kMember, name, found);
-      } else {
-        event_.set_member(spelling, found);
-        const Member member = JsonEvent::member(spelling);
-        if (member == Member::kLabels || member == Member::kMetadata) {
-          if (!read_labels(member == Member::kLabels ? LabelSource::kLabels : LabelSource::kMetadata, value, found.kind)) return false;
-          continue;
-        }
-      }
-      if (!skip_inside(value, found.kind, 2)) return false;
+  // From an opening bracket behind the closing one: `read_one` for each member or element.
+  template <typename ReadOne>
+  bool for_each(char closing, ReadOne read_one) {
+    tokens_.next();
+    if (tokens_.front() == closing) {
+      tokens_.next();
+      return true;
     }
+    while (read_one()) {
+      const char separator = tokens_.front();
+      tokens_.next();
+      if (separator == closing) return true;
+      if (separator != ',') return false;
+    }
+    return false;
+  }
+
+  bool read_event() {
+    size_t place = 0;
+    return for_each('}', [this, &place] {
+      std::string_view name;
+      int spelling = JsonEvent::kUnknown;
+      if (!read_key_at(place++, name, spelling)) return false;
+      if (spelling == JsonEvent::kUnknown) return read_label(LabelSource::kMember, name, 2);
+      const Member member = JsonEvent::member(spelling);
+      if (member == Member::kLabels || member == Member::kMetadata) {
+        return read_labels(spelling, member == Member::kLabels ? LabelSource::kLabels : LabelSource::kMetadata);
+      }
+      if (event_.is_unwanted_text(spelling) && tokens_.front() == '"') {
+        event_.pass_over(spelling);
+        std::string_view content;
+        bool escaped = false;
+        return read_content(content, escaped);
+      }
+      JsonValue& value = event_.set_member(spelling);
+      return read_value(value) && skip_inside(value.kind, 2);
+    });
+  }
+
+  // A value that no event has a use for. `depth` is how deep what is in it would lie.
+  bool skip_value(int depth) {
+    JsonValue value;
+    return read_value(value) && skip_inside(value.kind, depth);
+  }
+
+ private:
+  // The key of an event's member number `place`, and its spelling. Objects of one writer have the same keys in the same places.
+  bool read_key_at(size_t place, std::string_view& name, int& spelling) {
+    if (place >= decoder_.usual_keys_.size()) {
+      if (!read_key(name)) return false;
+      spelling = event_.spelling(name);
+      return true;
+    }
+    UsualKey& usual = decoder_.usual_keys_[place];
+    const std::string_view token = tokens_.text();
+    if (is_same_name(token, usual.token)) [[likely]] {
+      name = token.substr(1, token.size() - 2);
+      spelling = usual.spelling;
+      tokens_.next();
+      if (tokens_.front() != ':') return false;
+      tokens_.next();
+      return true;
+    }
+    if (!read_key(name)) return false;
+    spelling = event_.spelling(name);
+    if (token.size() == name.size() + 2 && token.data() + 1 == name.data()) usual = {std::string(token), spelling};
     return true;
   }
 
-  // What kind of value it is and, of a scalar, its text. Leaves arrays and objects where they are.
-  bool read_value(ondemand::value& value, JsonValue& out) {
-    const std::string_view token = value.raw_json_token();
-    switch (token.front()) {
+  // Says what kind of value it is and, of a scalar, its text; stays before arrays and objects.
+  bool read_value(JsonValue& out) {
+    switch (tokens_.front()) {
+      case '"': return read_string(out);
       case '{': out.kind = Kind::kObject; return true;
       case '[': out.kind = Kind::kArray; return true;
-      case '"': return read_string(value, token, out);
-      default: return read_number_or_literal(token, out);
+      default: return read_number_or_literal(out);
     }
   }
 
-  // Visits what is in an array or object, which lies `depth` deep; nothing to do for a scalar.
-  bool skip_inside(ondemand::value& value, Kind kind, int depth) {
+  // Passes over an array or object, what is in which lies `depth` deep; nothing to do for a scalar.
+  bool skip_inside(Kind kind, int depth) {
     if (kind != Kind::kArray && kind != Kind::kObject) return true;
     if (depth > kJsonDepthMax) {
       failure_ = Outcome::kTooDeep;
       return false;
     }
-    return kind == Kind::kArray ? skip_elements(value, depth) : skip_members(value, depth);
-  }
-
- private:
-  bool read_labels(LabelSource source, ondemand::value& value, Kind kind) {
-    event_.begin_labels(source);
-    if (kind != Kind::kObject) return skip_inside(value, kind, 2);
-    ondemand::object object;
-    if (value.get_object().get(object) != simdjson::SUCCESS) return false;
-    for (auto result : object) {
-      if (result.error() != simdjson::SUCCESS) return false;
-      ondemand::field&& field = std::move(result).value_unsafe();
-      ondemand::value& label = field.value();
+    if (kind == Kind::kArray) return for_each(']', [this, depth] { return skip_value(depth + 1); });
+    return for_each('}', [this, depth] {
       std::string_view name;
-      JsonValue found;
-      if (!read_key(field, name) || !read_value(label, found)) return false;
-      event_.add_label(source, name, found);
-      if (!skip_inside(label, found.kind, 3)) return false;
-    }
-    return true;
+      return read_key(name) && skip_value(depth + 1);
+    });
   }
 
-  bool skip_elements(ondemand::value& value, int depth) {
-    ondemand::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) return false;
-    for (auto result : array) {
-      ondemand::value element;
-      JsonValue found;
-      // NOLINTNEXTLINE(performance-move-const-arg): get() takes an rvalue
-      if (std::move(result).get(element) != simdjson::SUCCESS || !read_value(element, found)) return false;
-      if (!skip_inside(element, found.kind, depth + 1)) return false;
-    }
-    return true;
+  bool read_labels(int spelling, LabelSource source) {
+    event_.begin_labels(source);
+    JsonValue& labels = event_.set_member(spelling);
+    if (!read_value(labels)) return false;
+    if (labels.kind != Kind::kObject) return skip_inside(labels.kind, 2);
+    return for_each('}', [this, source] {
+      std::string_view name;
+      return read_key(name) && read_label(source, name, 3);
+    });
   }
 
-  bool skip_members(ondemand::value& value, int depth) {
-    ondemand::object object;
-    if (value.get_object().get(object) != simdjson::SUCCESS) return false;
-    for (auto result : object) {
-      if (result.error() != simdjson::SUCCESS) return false;
-      ondemand::field&& field = std::move(result).value_unsafe();
-      ondemand::value& member = field.value();
-      std::string_view content;
-      bool escaped = false;
-      JsonValue found;
-      if (!find_key(field, content, escaped) || !read_value(member, found) || !skip_inside(member, found.kind, depth + 1)) return false;
-    }
-    return true;
+  bool read_label(LabelSource source, std::string_view name, int depth) {
+    JsonValue value;
+    if (!read_value(value)) return false;
+    event_.add_label(source, name, value);  // before another key takes the place of its name
+    return skip_inside(value.kind, depth);
   }
 
-  // A key's content. It ends at the last quote before its value: between the two there is nothing but a colon and space, which
-  // saves a search for the quote.
-  static bool find_key(ondemand::field& field, std::string_view& content, bool& escaped) {
-    const char* const begin = field.key().raw();
-    const char* end = field.value().raw_json_token().data() - 1;
-    while (*end != '"') --end;
-    content = {begin, static_cast<size_t>(end - begin)};
-    escaped = has_backslash(content);
-    return !escaped || escapes_are_valid(content);
-  }
-
-  // A key's text, valid until the next key. One with a lone surrogate is no text; it stays as written, which nothing of ours is named.
-  bool read_key(ondemand::field& field, std::string_view& name) {
+  // A key and its colon; the key's text is valid until the next key. One with a lone surrogate is no text; it stays as written, which
+  // nothing of ours is named.
+  bool read_key(std::string_view& name) {
     bool escaped = false;
-    if (!find_key(field, name, escaped)) return false;
+    if (tokens_.front() != '"' || !read_content(name, escaped) || tokens_.front() != ':') return false;
+    tokens_.next();
     if (escaped) [[unlikely]] {
       std::optional<std::string> text = unescape(name);
       if (text) name = key_ = std::move(*text);
@@ -166,49 +147,58 @@ class JsonDecoder::Walk {
     return true;
   }
 
-  bool read_string(ondemand::value& value, std::string_view token, JsonValue& out) const {
-    // Without this step simdjson would take a string before a stray ':' for a key and pass over both.
-    if (value.get_raw_json_string().error() != simdjson::SUCCESS) return false;
-    token = trim_json_space_right(token);
-    if (token.size() < 2 || token.back() != '"') return false;
-    const std::string_view content = token.substr(1, token.size() - 2);
+  bool read_string(JsonValue& out) {
     out.kind = Kind::kString;
-    out.escaped = has_backslash(content);
+    std::string_view content;
+    if (!read_content(content, out.escaped)) return false;
     out.text = decoder_.in_message(content);
-    return !out.escaped || escapes_are_valid(content);
+    return true;
   }
 
-  bool read_number_or_literal(std::string_view token, JsonValue& out) const {
-    token = trim_json_space_right(token);
-    out.text = decoder_.in_message(token);
-    if (is_json_number(token)) {
+  // What is between the quotes. Behind a string's closing quote its token has only space.
+  bool read_content(std::string_view& content, bool& escaped) {
+    const std::string_view token = trim_json_space_right(tokens_.text());
+    if (token.size() < 2 || token.back() != '"') return false;
+    tokens_.next();
+    content = token.substr(1, token.size() - 2);
+    escaped = tokens_.have_backslash() && content.find('\\') != std::string_view::npos;
+    return !escaped || escapes_are_valid(content);
+  }
+
+  bool read_number_or_literal(JsonValue& out) {
+    const std::string_view token = trim_json_space_right(tokens_.text());
+    if (out.plain.read(token) || is_json_number(token)) {
       out.kind = Kind::kNumber;
     } else if (token == "true") {
       out.kind = Kind::kTrue;
     } else if (token == "false") {
       out.kind = Kind::kFalse;
-    } else {
+    } else if (token == "null") {
       out.kind = Kind::kNull;
-      return token == "null";
+    } else {
+      return false;
     }
+    tokens_.next();
+    out.escaped = false;
+    out.text = decoder_.in_message(token);
     return true;
   }
 
-  const JsonDecoder& decoder_;
+  JsonDecoder& decoder_;
+  JsonTokens& tokens_;
   JsonEvent& event_;
   std::string key_;
   Outcome failure_ = Outcome::kBroken;
 };
 
-JsonDecoder::JsonDecoder(const SlotPlan& plan) : parser_(std::make_unique<Parser>()), event_(plan) {}
-JsonDecoder::~JsonDecoder() = default;
+JsonDecoder::JsonDecoder(const SlotPlan& plan) : event_(plan) {}
 
 void JsonDecoder::decode(std::string_view message, std::string_view payload, bool lines, size_t padding, EventBatch& out) {
   std::string_view text = payload;
   message_base_ = payload.data();
-  if (padding < simdjson::SIMDJSON_PADDING) {
+  if (padding < JsonTokens::kPadding) {
     padded_.assign(payload);
-    padded_.append(simdjson::SIMDJSON_PADDING, '\0');
+    padded_.append(JsonTokens::kPadding, '\0');
     text = std::string_view(padded_).substr(0, payload.size());
   }
   read_base_ = text.data();
@@ -269,54 +259,32 @@ JsonDecoder::Outcome JsonDecoder::decode_text(std::string_view text, bool array_
 }
 
 JsonDecoder::Outcome JsonDecoder::walk(std::string_view text, uint32_t index, std::string_view raw, EventBatch& out) {
-  // What follows the text in its buffer may be read: the rest of the message, and the padding.
-  ondemand::document& document = parser_->document;
-  const size_t readable = text.size() + simdjson::SIMDJSON_PADDING;
-  if (parser_->parser.iterate(text.data(), text.size(), readable).get(document) != simdjson::SUCCESS) return Outcome::kBroken;
-  Walk walk(*this, event_);
+  if (text.back() != (text.front() == '[' ? ']' : '}') || !tokens_.find(text)) return Outcome::kBroken;
+  Walk walk(*this);
   if (text.front() == '[') {
     if (!walk_array(walk, out)) return walk.failure();
   } else {
-    ondemand::object object;
-    if (document.get_object().get(object) != simdjson::SUCCESS || !walk.read_event(object)) return walk.failure();
+    if (!walk.read_event()) return walk.failure();
     finish_event(index, in_message(text), raw, out);
   }
-  return document.current_location().error() == simdjson::OUT_OF_BOUNDS ? Outcome::kOk : Outcome::kBroken;
+  return tokens_.at_end() ? Outcome::kOk : Outcome::kBroken;
 }
 
 bool JsonDecoder::walk_array(Walk& walk, EventBatch& out) {
-  ondemand::document& document = parser_->document;
-  ondemand::array array;
-  if (document.get_array().get(array) != simdjson::SUCCESS) return false;
   uint32_t index = 0;
-  for (auto result : array) {
-    ondemand::value element;
-    JsonValue found;
-    // NOLINTNEXTLINE(performance-move-const-arg): get() takes an rvalue
-    if (std::move(result).get(element) != simdjson::SUCCESS) return false;
-    std::string_view text = element.raw_json_token();
-    if (!walk.read_value(element, found)) return false;
-    if (found.kind == Kind::kObject) {
-      ondemand::object object;
-      if (element.get_object().get(object) != simdjson::SUCCESS || !walk.read_event(object)) return false;
-    } else if (!walk.skip_inside(element, found.kind, 2)) {
-      return false;
-    }
-    if (found.kind == Kind::kObject || found.kind == Kind::kArray) {
-      // Its token is only the bracket. It reaches to the next token, which nobody has read yet.
-      const char* next = nullptr;
-      if (document.current_location().get(next) != simdjson::SUCCESS) return false;
-      text = {text.data(), static_cast<size_t>(next - text.data())};
-    }
-    text = in_message(trim_json_space_right(text));
-    if (found.kind == Kind::kObject) {
+  return walk.for_each(']', [&] {
+    const char* const begin = tokens_.begin();
+    const bool is_event = tokens_.front() == '{';
+    if (!(is_event ? walk.read_event() : walk.skip_value(2))) return false;
+    const std::string_view text = in_message(trim_json_space_right(std::string_view(begin, static_cast<size_t>(tokens_.begin() - begin))));
+    if (is_event) {
       finish_event(index, text, text, out);
     } else {
       dead_letters_.push_back({index, std::string(kNotAnObject), text});
     }
     ++index;
-  }
-  return true;
+    return true;
+  });
 }
 
 void JsonDecoder::finish_event(uint32_t index, std::string_view event_raw, std::string_view dead_raw, EventBatch& out) {

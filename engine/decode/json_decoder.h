@@ -7,21 +7,21 @@
 // line ends with '}' or its second one begins with '{'. Then every line that is not blank is an event of its own, and one that is
 // broken costs nothing but itself. In an object or array a syntax error anywhere makes the whole message undecodable.
 //
-// simdjson's On-Demand front end finds the structure (and checks UTF-8, control characters and quotes); it reads lazily, so every
-// value is visited here, also those nobody wants, and its text held against RFC 8259. NaN and Infinity are not JSON; numbers may
-// be of any size; a leading byte order mark is passed over.
+// Every value is visited, also those nobody wants, and held against RFC 8259. NaN and Infinity are not JSON; numbers may be of any
+// size; a leading byte order mark is passed over.
 //
 // Thread:     worker-confined.
 // Lifetime:   the SlotPlan must outlive it.
 // Invariants: values nested deeper than kJsonDepthMax make a message undecodable, so recursion is bounded.
 
+#include <array>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/decode/json_event.h"
+#include "engine/decode/json_tokens.h"
 #include "engine/decode/slot_plan.h"
 #include "operators/event/event.h"
 
@@ -32,7 +32,6 @@ inline constexpr int kJsonDepthMax = 500;
 class JsonDecoder {
  public:
   explicit JsonDecoder(const SlotPlan& plan);
-  ~JsonDecoder();
 
   // `payload` is a part of `message`, which is what a dead letter of the whole holds. `lines`: the content type says that every
   // line is an object. `padding`: readable bytes behind the end of the message.
@@ -40,7 +39,11 @@ class JsonDecoder {
 
  private:
   class Walk;
-  struct Parser;  // keeps simdjson out of this header
+  // A key with its quotes, without escapes, and its JsonEvent::spelling().
+  struct UsualKey {
+    std::string token;
+    int spelling = JsonEvent::kUnknown;
+  };
   enum class Outcome : uint8_t { kOk, kNotAnObject, kBroken, kTooDeep };
 
   void decode_trimmed(std::string_view message, std::string_view text, bool lines, EventBatch& out);
@@ -55,9 +58,10 @@ class JsonDecoder {
   std::string_view in_message(std::string_view text) const { return {message_base_ + (text.data() - read_base_), text.size()}; }
   static std::string_view reason_of(Outcome outcome);
 
-  std::unique_ptr<Parser> parser_;
+  JsonTokens tokens_;  // of the text at hand
   JsonEvent event_;
-  std::string padded_;  // a copy of a payload that lacks padding
+  std::array<UsualKey, 32> usual_keys_;  // by their place in the last object that had another one there
+  std::string padded_;                   // a copy of a payload that lacks padding
   const char* read_base_ = nullptr;
   const char* message_base_ = nullptr;
   std::vector<DeadLetter> dead_letters_;  // of the text at hand, until it is known to be whole

@@ -42,13 +42,32 @@ constexpr std::array<std::string_view, 6> kLevelNames = {"", "DEBUG", "INFO", "W
 
 std::string_view wrong_type(Member member) { return kWrongTypes[static_cast<size_t>(member)]; }
 
+// The field that a member's text is, if that is all it is.
+std::optional<Field> text_field(Member member) {
+  switch (member) {
+    case Member::kOperation: return Field::kOperation;
+    case Member::kActorId: return Field::kActorId;
+    case Member::kRequestId: return Field::kRequestId;
+    case Member::kActorType: return Field::kActorType;
+    case Member::kSessionId: return Field::kSessionId;
+    case Member::kTraceId: return Field::kTraceId;
+    case Member::kSpanId: return Field::kSpanId;
+    case Member::kEventId: return Field::kEventId;
+    default: return std::nullopt;
+  }
+}
+
 bool is_scalar(const JsonValue& value) { return value.kind != Kind::kArray && value.kind != Kind::kObject; }
 
 }  // namespace
 
 JsonEvent::JsonEvent(const SlotPlan& plan) : plan_(plan), labels_(static_cast<size_t>(plan.size())) {
   static_assert(kSpellings.size() == kSpellingCount && kSpellingCount <= 32, "one bit each in seen_bits_");
-  for (size_t i = 0; i < kSpellings.size(); ++i) spellings_by_name_.add(kSpellings[i].name, static_cast<int>(i));
+  for (size_t i = 0; i < kSpellings.size(); ++i) {
+    spellings_by_name_.add(kSpellings[i].name, static_cast<int>(i));
+    const std::optional<Field> field = text_field(kSpellings[i].member);
+    if (field && plan.field_slot(*field) < 0) unwanted_texts_ |= uint32_t{1} << i;
+  }
 }
 
 Member JsonEvent::member(int spelling) { return kSpellings[static_cast<size_t>(spelling)].member; }
@@ -57,6 +76,7 @@ void JsonEvent::forget_member(int spelling) {
   uint8_t* const end = seen_.data() + seen_count_;
   (void)std::remove(seen_.data(), end, static_cast<uint8_t>(spelling));  // exactly one
   --seen_count_;
+  seen_bits_ &= ~(uint32_t{1} << spelling);
 }
 
 void JsonEvent::begin_labels(LabelSource source) {
@@ -126,16 +146,8 @@ bool JsonEvent::read_member(int spelling, const JsonValue& value, EventBatch& ou
       return true;
     case Member::kErrorCode: facts_.has_error_code = !value.text.empty(); return read_field(Field::kErrorCode, value, out);
     case Member::kMetric: facts_.has_metric = !value.text.empty(); return read_field(Field::kMetric, value, out);
-    case Member::kOperation: return read_field(Field::kOperation, value, out);
-    case Member::kActorId: return read_field(Field::kActorId, value, out);
-    case Member::kRequestId: return read_field(Field::kRequestId, value, out);
-    case Member::kActorType: return read_field(Field::kActorType, value, out);
-    case Member::kSessionId: return read_field(Field::kSessionId, value, out);
-    case Member::kTraceId: return read_field(Field::kTraceId, value, out);
-    case Member::kSpanId: return read_field(Field::kSpanId, value, out);
-    case Member::kEventId: return read_field(Field::kEventId, value, out);
+    default: return read_field(*text_field(member(spelling)), value, out);
   }
-  return false;
 }
 
 bool JsonEvent::read_number_member(int spelling, const JsonValue& value, EventBatch& out) {
@@ -144,13 +156,19 @@ bool JsonEvent::read_number_member(int spelling, const JsonValue& value, EventBa
   const std::string_view text = text_of(value, out);
   const Member which = member(spelling);
   if (which == Member::kLatency || which == Member::kValue) {
-    const std::optional<double> number = is_number ? double_of_number(text) : parse_json_double(text);
+    std::optional<double> number = is_number ? value.plain.as_double() : parse_json_double(text);
+    if (!number && is_number) number = double_of_number(text);
     if (!number) return false;
     (which == Member::kLatency ? facts_.latency_ms : facts_.value) = *number;
     (which == Member::kLatency ? facts_.has_latency : facts_.has_value) = true;
     return true;
   }
-  std::optional<int64_t> number = is_number ? integer_of_number(text) : parse_json_integer(text);
+  std::optional<int64_t> number;
+  if (value.plain.decimals == 0 && is_number) {
+    number = value.plain.mantissa;
+  } else {
+    number = is_number ? integer_of_number(text) : parse_json_integer(text);
+  }
   if (!number && spelling == kTsSpelling && !is_number) number = parse_rfc3339(text);
   if (!number) return false;
   if (which == Member::kTimestamp) {

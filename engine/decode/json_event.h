@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/decode/json_scalar.h"
 #include "engine/decode/name_table.h"
 #include "engine/decode/slot_plan.h"
 #include "engine/decode/validate.h"
@@ -52,6 +53,7 @@ struct JsonValue {
   Kind kind = Kind::kNull;
   bool escaped = false;   // of a string: has escapes, which are valid
   std::string_view text;  // of a scalar as written, a string's without its quotes
+  PlainNumber plain;      // of a number, if it is one
 };
 
 // Where a label came from, the weakest first.
@@ -66,14 +68,21 @@ class JsonEvent {
   int spelling(std::string_view name) const { return spellings_by_name_.find(name); }
   static Member member(int spelling);
 
-  // A known member's value; of labels and metadata their labels follow by add_label(), if it is an object.
-  void set_member(int spelling, const JsonValue& value) {
+  // Where a known member's value belongs, to be written at once; of labels and metadata their labels follow by add_label(), if it is
+  // an object.
+  JsonValue& set_member(int spelling) {
     const uint32_t bit = uint32_t{1} << spelling;
     if ((seen_bits_ & bit) != 0) [[unlikely]]
       forget_member(spelling);
     seen_bits_ |= bit;
     seen_[seen_count_++] = static_cast<uint8_t>(spelling);
-    values_[static_cast<size_t>(spelling)] = value;
+    return values_[static_cast<size_t>(spelling)];
+  }
+  // Whether of a text under this spelling nothing is wanted. Then pass_over() takes the place of set_member() for texts.
+  bool is_unwanted_text(int spelling) const { return (unwanted_texts_ >> spelling & 1) != 0; }
+  void pass_over(int spelling) {
+    if ((seen_bits_ >> spelling & 1) != 0) [[unlikely]]
+      forget_member(spelling);
   }
   void begin_labels(LabelSource source);
   // A member of `labels` or `metadata`, or one of the event that is not known.
@@ -110,6 +119,7 @@ class JsonEvent {
   std::array<uint8_t, kSpellingCount> seen_;  // the first seen_count_: spellings, by where they were written last
   size_t seen_count_ = 0;
   uint32_t seen_bits_ = 0;
+  uint32_t unwanted_texts_ = 0;   // spellings
   std::vector<Label> labels_;     // by slot
   std::vector<int> label_slots_;  // those that were set
   std::array<bool, kSourceCount> label_has_wrong_type_{};

@@ -1,8 +1,10 @@
 #include "engine/decode/json_scalar.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <system_error>
 
@@ -107,6 +109,37 @@ bool is_json_number(std::string_view text) {
     if (!skip_digits(p, end)) return false;
   }
   return p == end;
+}
+
+bool PlainNumber::read(std::string_view text) {
+  constexpr size_t kDigitsMax = 18;
+  const bool negative = text.starts_with('-');
+  const char* p = text.data() + (negative ? 1 : 0);
+  const char* const end = text.data() + text.size();
+  decimals = kNone;
+  if (end - p > static_cast<ptrdiff_t>(kDigitsMax) || p == end) return false;  // the point may cost a digit: rare
+  const char* const digits = p;
+  int64_t value = 0;
+  for (; p < end && is_digit(*p); ++p) value = value * 10 + (*p - '0');
+  if (p == digits || (*digits == '0' && p - digits > 1)) return false;
+  const char* const whole_end = p;
+  if (p < end) {
+    if (*p != '.') return false;
+    for (++p; p < end && is_digit(*p); ++p) value = value * 10 + (*p - '0');
+    if (p < end || p - whole_end == 1) return false;
+  }
+  if (negative && value == 0) return false;
+  mantissa = negative ? -value : value;
+  decimals = static_cast<int8_t>(p == whole_end ? 0 : p - whole_end - 1);
+  return true;
+}
+
+std::optional<double> PlainNumber::as_double() const {
+  static constexpr std::array<double, 19> kPowers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                                     1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  constexpr int64_t kExact = int64_t{1} << 53;
+  if (decimals == kNone || mantissa > kExact || mantissa < -kExact) return std::nullopt;
+  return static_cast<double>(mantissa) / kPowers[static_cast<size_t>(decimals)];
 }
 
 bool escapes_are_valid(std::string_view content) {

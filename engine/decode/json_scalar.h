@@ -1,7 +1,7 @@
 #pragma once
 
-// JSON's scalars as text: checking what simdjson's On-Demand front end leaves unchecked until it is asked for, and turning the
-// text into values. Numbers are kept as text because a label made from one is the text as written, and because any size is JSON.
+// JSON's scalars as text: checking them, and turning the text into values. Numbers are kept as text because a label made from one is
+// the text as written, and because any size is JSON.
 
 #include <cstdint>
 #include <optional>
@@ -28,6 +28,19 @@ inline std::string_view trim_json_space(std::string_view text) { return trim_jso
 
 // Whether `text` is a number by RFC 8259, as a whole.
 bool is_json_number(std::string_view text);
+
+// A number as most are written: without exponent, of at most 18 digits, and not minus zero. Its value is mantissa / 10^decimals.
+struct PlainNumber {
+  static constexpr int8_t kNone = -1;  // decimals of what is no such number
+
+  int64_t mantissa = 0;
+  int8_t decimals = kNone;
+
+  // Whether `text` as a whole is one; if not, it may still be a number.
+  bool read(std::string_view text);
+  // The nearest double, if that is a single division of two exact ones (Clinger, "How to Read Floating Point Numbers Accurately").
+  std::optional<double> as_double() const;
+};
 
 // Whether every backslash of a string's content begins an escape by RFC 8259. Lone surrogates pass: they are JSON, but not text.
 bool escapes_are_valid(std::string_view content);

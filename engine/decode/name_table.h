@@ -16,6 +16,33 @@
 
 namespace tocsin::decode {
 
+inline uint64_t load64(const char* p) {
+  uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+inline uint32_t load32(const char* p) {
+  uint32_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+// a == b, without a call for short names.
+inline bool is_same_name(std::string_view a, std::string_view b) {
+  const size_t n = a.size();
+  if (n != b.size()) return false;
+  if (n > 16) return std::memcmp(a.data(), b.data(), n) == 0;
+  const char* p = a.data();
+  const char* q = b.data();
+  if (n >= 8) return load64(p) == load64(q) && load64(p + n - 8) == load64(q + n - 8);
+  if (n >= 4) return load32(p) == load32(q) && load32(p + n - 4) == load32(q + n - 4);
+  for (size_t i = 0; i < n; ++i) {
+    if (p[i] != q[i]) return false;
+  }
+  return true;
+}
+
 class NameTable {
  public:
   NameTable() : cells_(16, kEmpty) {}
@@ -29,7 +56,7 @@ class NameTable {
       const int32_t entry = cells_[cell];
       if (entry == kEmpty) return -1;
       const Entry& candidate = entries_[static_cast<size_t>(entry)];
-      if (equal(candidate.name, name)) return candidate.number;
+      if (is_same_name(candidate.name, name)) return candidate.number;
     }
   }
 
@@ -40,29 +67,6 @@ class NameTable {
   };
   static constexpr int32_t kEmpty = -1;
 
-  static uint64_t load64(const char* p) {
-    uint64_t word;
-    std::memcpy(&word, p, sizeof word);
-    return word;
-  }
-  static uint32_t load32(const char* p) {
-    uint32_t word;
-    std::memcpy(&word, p, sizeof word);
-    return word;
-  }
-  static bool equal(std::string_view a, std::string_view b) {
-    const size_t n = a.size();
-    if (n != b.size()) return false;
-    if (n > 16) return std::memcmp(a.data(), b.data(), n) == 0;
-    const char* p = a.data();
-    const char* q = b.data();
-    if (n >= 8) return load64(p) == load64(q) && load64(p + n - 8) == load64(q + n - 8);
-    if (n >= 4) return load32(p) == load32(q) && load32(p + n - 4) == load32(q + n - 4);
-    for (size_t i = 0; i < n; ++i) {
-      if (p[i] != q[i]) return false;
-    }
-    return true;
-  }
   static size_t hash(std::string_view name) {
     const char* p = name.data();
     const size_t n = name.size();

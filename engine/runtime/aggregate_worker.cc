@@ -93,7 +93,7 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
     counters_.bytes += record.value.size();
     events_.clear();
     if (record.has_value) decoder_.decode(record.value, record.content_type, record.padded ? Decoder::kPadding : 0, events_);
-    if (options_.max_future_skew) refuse_future_events();
+    if (options_.max_future_skew) refuse_future_events(now);
     for (const DeadLetter& letter : events_.dead_letters()) {
       dead_letters_.push_back(
           make_dead_letter(letter, consumer_->sources()[static_cast<size_t>(record.source)], record.offset, options_.dead_letters_topic));
@@ -110,8 +110,8 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
   }
 }
 
-void AggregateWorker::refuse_future_events() {
-  const EventTime latest{(clock_() + *options_.max_future_skew).ms};
+void AggregateWorker::refuse_future_events(WallTime now) {
+  const EventTime latest{(now + *options_.max_future_skew).ms};
   for (Event& event : events_.events()) {
     if (event.time <= latest) continue;
     event.refused = true;

@@ -127,7 +127,7 @@ class AggregateWorker final : public log::ConsumerListener {
   // Whether all that the consumer has handed out has been taken: only then its positions say what was counted.
   bool all_taken() const { return groups_known_ && early_.empty(); }
   void take_records(const log::RecordBatch& batch);
-  void refuse_future_events();
+  void refuse_future_events(WallTime now);
   void pause_and_resume();
   void probe_ends();
   bool flush_due() const;

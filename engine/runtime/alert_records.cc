@@ -1,18 +1,8 @@
 #include "engine/runtime/alert_records.h"
 
-#include <google/protobuf/util/json_util.h>
-
-#include "engine/base/check.h"
+#include "engine/runtime/alert_json.h"
 
 namespace tocsin {
-
-std::string alert_to_json(const v1::AlertEvent& alert) {
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(alert, &json);
-  // All its strings were checked for UTF-8 when they came in (decoders, rule files), and nothing else can fail.
-  TOCSIN_CHECK(status.ok(), "an alert event cannot be written as JSON");
-  return json;
-}
 
 void append_alert_records(const v1::AlertEvent& alert, const AlertTopics& topics, std::vector<log::OutRecord>& records) {
   const bool json = topics.format == AlertFormat::kJson;

@@ -21,9 +21,6 @@ struct AlertTopics {
   AlertFormat format = AlertFormat::kJson;
 };
 
-// proto3 JSON of the event, on one line.
-std::string alert_to_json(const v1::AlertEvent& alert);
-
 // Appends the event's record with its CloudEvents headers, and what the compacted topic of states says after it.
 void append_alert_records(const v1::AlertEvent& alert, const AlertTopics& topics, std::vector<log::OutRecord>& records);
 

@@ -200,6 +200,50 @@ TEST(JsonMembers, AMemberWrittenTwiceCountsAsItWasWrittenLast) {
   EXPECT_TRUE(event_of(R"("error_code":"a","error_code":"")").success);
 }
 
+TEST(JsonMembers, OfAMemberThatNoRuleLooksAtTheLastTypeCounts) {
+  EXPECT_EQ(reason_with(R"("actor_id":7,"actor_id":"b")"), "");
+  EXPECT_EQ(reason_with(R"("actor_id":"b","actor_id":7)"), "actor_id has the wrong type");
+  EXPECT_EQ(reason_with(R"("actor_id":7,"actor_id":"b","actor_id":[])"), "actor_id has the wrong type");
+  EXPECT_EQ(reason_with(R"("actor_id":[],"actor_id":"b","actor_id":"c")"), "");
+  EXPECT_EQ(reason_with(R"("actor_id":{"a":"\ud800"},"actor_id":"\ud800")"), "");
+  EXPECT_EQ(reason_with(R"("actor_id":"b","actor_id":"\x")"), kBrokenJson);
+}
+
+TEST(JsonMembers, KeysThatStandWhereOthersStoodBeforeAreTheirOwn) {
+  Harness harness({"domain", "region", "regions", "operation", "a\"b"});
+  const std::pair<const char*, std::string> cases[] = {
+      {R"({"ts":1,"domain":"x","region":"eu","operation":"get"})", "x eu  get "},
+      {R"({"ts":1,"domain":"x","region":"us","operation":"put"})", "x us  put "},
+      {R"({"ts":1,"domain":"x","regions":"eu","operation":"get"})", "x  eu get "},
+      {R"({"ts":1,"domain":"x","operation":"get","region":"eu"})", "x eu  get "},
+      {R"({"domain":"y","ts":1,"operation" :"get","r\u0065gion":"eu"})", "y eu  get "},
+      {R"({"domain":"y","ts":1,"operation":"get","region":"eu"})", "y eu  get "},
+      {R"({"domain":"y","ts":1,"operation":"get","a\"b":"eu"})", "y   get eu"},
+      {R"({"domain":"y","ts":1,"a\"b":"1","a\\b":"2"})", "y    1"},
+      {R"({"ts":1,"domain":"x"})", "x    "},
+  };
+  for (const auto& [message, expected] : cases) {
+    ASSERT_EQ(harness.reason(message), "") << message;
+    std::string found;
+    for (const char* name : {"domain", "region", "regions", "operation", "a\"b"}) found.append(harness.slot(0, name)).append(" ");
+    found.pop_back();
+    EXPECT_EQ(found, expected) << message;
+  }
+  EXPECT_EQ(harness.reason(R"({"ts":1,"domain" "x"})"), kBrokenJson);
+  EXPECT_EQ(harness.reason(R"({"ts":1,"domain","x"})"), kBrokenJson);
+  EXPECT_EQ(harness.reason(R"({"ts"})"), kBrokenJson);
+}
+
+TEST(JsonMembers, AnObjectMayHaveAnyNumberOfKeys) {
+  Harness harness({"k31", "k32", "k33", "k99"});
+  std::string more;
+  for (int i = 0; i < 100; ++i) more += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":" + std::to_string(i);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(harness.reason(event_with(more)), "");
+    for (const char* name : {"k31", "k32", "k33", "k99"}) EXPECT_EQ(harness.slot(0, name), name + 1);
+  }
+}
+
 TEST(JsonMembers, AMemberMayBeWrittenAnyNumberOfTimes) {
   std::string more;
   for (int i = 0; i < 1000; ++i)

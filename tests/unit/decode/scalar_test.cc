@@ -64,6 +64,42 @@ TEST(JsonNumber, DoublesBeyondTheRangeAreInfiniteOrZero) {
   for (const std::string_view bad : {"", "nan", "inf", "+1", "1.", " 1"}) EXPECT_EQ(parse_json_double(bad), std::nullopt) << bad;
 }
 
+TEST(JsonNumber, PlainOnesHaveTheSameValueAsTheirText) {
+  const std::string_view alphabet = "0123456789.-+eE ";
+  std::mt19937_64 random(1);
+  int plain_ones = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text;
+    for (size_t n = 1 + random() % 20; n > 0; --n) text += alphabet[random() % (i % 2 == 0 ? 11 : alphabet.size())];
+    PlainNumber plain;
+    if (!plain.read(text)) {
+      EXPECT_EQ(plain.as_double(), std::nullopt);
+      continue;
+    }
+    ++plain_ones;
+    ASSERT_TRUE(is_json_number(text)) << text;
+    if (plain.decimals == 0) {
+      EXPECT_EQ(plain.mantissa, integer_of_number(text)) << text;
+    }
+    EXPECT_EQ(plain.as_double().value_or(double_of_number(text)), double_of_number(text)) << text;
+  }
+  EXPECT_GT(plain_ones, 20'000);
+}
+
+TEST(JsonNumber, MostAreReadAsPlainOnes) {
+  for (const std::string_view text : {"0", "7", "-12", "1.10", "0.5", "-0.001", "1700000000123", "61.843", "999999999999999999"}) {
+    PlainNumber plain;
+    EXPECT_TRUE(plain.read(text)) << text;
+  }
+  for (const std::string_view text : {"-0", "-0.0", "1e3", "1000000000000000000", "01", "1.", ".5", "-", ""}) {
+    PlainNumber plain;
+    EXPECT_FALSE(plain.read(text)) << text;
+  }
+  PlainNumber beyond;
+  ASSERT_TRUE(beyond.read("9007199254740993"));
+  EXPECT_EQ(beyond.as_double(), std::nullopt);  // 2^53 + 1 is not exact
+}
+
 TEST(JsonString, EscapesBecomeUtf8) {
   EXPECT_EQ(unescape(R"(a\"\\\/\b\f\n\r\tz)"), "a\"\\/\b\f\n\r\tz");
   EXPECT_EQ(unescape(R"(\u0041\u00e4\u20AC\ud83d\ude00)"), "A\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/runtime/alert_json.h"
 #include "engine/runtime/alert_records.h"
 #include "tests/unit/log/recording_listener.h"
 #include "tests/unit/runtime/engine_fixture.h"
