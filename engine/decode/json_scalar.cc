@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "absl/strings/charconv.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::decode {
 namespace {
@@ -56,25 +57,6 @@ char short_escape(char letter) {
   }
 }
 
-void append_utf8(int32_t code_point, std::string& out) {
-  const auto tail = [&](int shift) { out.push_back(static_cast<char>(0x80 | (code_point >> shift & 0x3F))); };
-  if (code_point < 0x80) {
-    out.push_back(static_cast<char>(code_point));
-  } else if (code_point < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | code_point >> 6));
-    tail(0);
-  } else if (code_point < 0x10000) {
-    out.push_back(static_cast<char>(0xE0 | code_point >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out.push_back(static_cast<char>(0xF0 | code_point >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 // Appends what the \u escape at `at` (of its backslash) stands for and moves `at` behind it; false for a lone surrogate.
 bool append_unicode_escape(std::string_view content, size_t& at, std::string& out) {
   int32_t code_point = hex4(content, at + 2);
@@ -87,8 +69,7 @@ bool append_unicode_escape(std::string_view content, size_t& at, std::string& ou
     code_point = 0x10000 + ((code_point - 0xD800) << 10) + (low - 0xDC00);
     at += 6;
   }
-  append_utf8(code_point, out);
-  return true;
+  return append_utf8(out, static_cast<char32_t>(code_point));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/base/yaml/utf8.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::go {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/base/yaml/utf8.h"
+#include "engine/base/utf8.h"
 #include "operators/rules/number_literal.h"
 #include "operators/rules/string_literal.h"
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/yaml/utf8.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::rules {
 namespace {

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/base/utf8.h"
 #include "engine/base/yaml/suggest.h"
-#include "engine/base/yaml/utf8.h"
 #include "operators/rules/string_literal.h"
 #include "operators/rules/template_functions.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/base/yaml/utf8.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::rules {
 namespace {

@@ -11,9 +11,9 @@
 #include <sstream>
 #include <utility>
 
+#include "engine/base/utf8.h"
 #include "engine/base/yaml/marks.h"
 #include "engine/base/yaml/scalars.h"
-#include "engine/base/yaml/utf8.h"
 
 namespace tocsin::yaml {
 namespace {

@@ -47,7 +47,7 @@ struct Node {
   std::vector<Entry> entries;  // kMapping, in the order of the file; keys may repeat
 
   bool is_scalar() const { return kind == Kind::kScalar; }
-  // As messages name it: "a mapping", "the string "x"", "the number 5", "nothing".
+  // As messages name it: "a mapping", "the string "x"", "'5'" if it is written without quotes, "nothing".
   std::string describe() const;
 };
 

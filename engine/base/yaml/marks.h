@@ -28,9 +28,9 @@ class MarkFinder {
         ++mark_.column;
       }
     }
-    // Inside of a character: its column.
+    // Inside of a character: its column. (No UTF-8 at all if a line begins so.)
     const bool inside = next_ < text_.size() && (static_cast<unsigned char>(text_[next_]) & 0xC0U) == 0x80U;
-    return inside ? Mark{mark_.line, mark_.column - 1} : mark_;
+    return inside && mark_.column > 1 ? Mark{mark_.line, mark_.column - 1} : mark_;
   }
 
  private:

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "engine/base/utf8.h"
 #include "engine/base/yaml/document.h"
 #include "engine/base/yaml/reader.h"
 #include "engine/base/yaml/suggest.h"
-#include "engine/base/yaml/utf8.h"
 
 namespace tocsin::yaml {
 namespace {
@@ -176,6 +176,11 @@ TEST(Suggest, OffersTheNearestWordOnly) {
   EXPECT_EQ(did_you_mean("warn", {"WARN"}), "; did you mean 'WARN'?");
   EXPECT_EQ(did_you_mean("zzz", {"alert", "expr"}), "");
   EXPECT_EQ(did_you_mean("", {"alert"}), "");
+}
+
+TEST(Marks, CountFromOneAlsoWhereALineBeginsInsideOfACharacter) {
+  EXPECT_EQ(error_of("\xBF"), "f.yaml:1:1: the file is not UTF-8");
+  EXPECT_EQ(error_of("a\n\xBF"), "f.yaml:2:1: the file is not UTF-8");
 }
 
 TEST(Utf8, RefusesWhatRfc3629Refuses) {

@@ -1,4 +1,4 @@
-#include "engine/base/yaml/utf8.h"
+#include "engine/base/utf8.h"
 
 #include <algorithm>
 
