@@ -38,8 +38,6 @@ constexpr std::array<Spelling, 30> kSpellings = {{
 }};
 constexpr int kTsSpelling = 0;  // the only one that may be an RFC 3339 time
 
-constexpr std::array<std::string_view, 6> kLevelNames = {"", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"};
-
 std::string_view wrong_type(Member member) { return kWrongTypes[static_cast<size_t>(member)]; }
 
 // The field that a member's text is, if that is all it is.
@@ -89,8 +87,9 @@ void JsonEvent::add_label(LabelSource source, std::string_view name, const JsonV
   if (source != LabelSource::kMember && !is_scalar(value)) label_has_wrong_type_[static_cast<size_t>(source)] = true;
   const int slot = plan_.label_slot(name);
   if (slot < 0) return;
-  label_slots_.push_back(slot);  // perhaps once more: it is only for finding those that were set
-  labels_[static_cast<size_t>(slot)].by_source[static_cast<size_t>(source)] = is_scalar(value) ? value : JsonValue{};
+  Label& label = labels_[static_cast<size_t>(slot)];
+  if (!std::exchange(label.listed, true)) label_slots_.push_back(slot);
+  label.by_source[static_cast<size_t>(source)] = is_scalar(value) ? value : JsonValue{};
 }
 
 std::string_view JsonEvent::finish(uint32_t index, std::string_view raw, EventBatch& out) {
@@ -195,8 +194,7 @@ bool JsonEvent::read_level(const JsonValue& value, EventBatch& out) {
   if (value.kind != Kind::kNumber) return false;
   const std::optional<int64_t> number = integer_of_number(value.text);
   if (!number) return false;
-  level =
-      *number >= 0 && *number < static_cast<int64_t>(kLevelNames.size()) ? kLevelNames[static_cast<size_t>(*number)] : std::string_view{};
+  level = level_name(static_cast<uint64_t>(*number));
   return true;
 }
 

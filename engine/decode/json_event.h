@@ -99,6 +99,7 @@ class JsonEvent {
   struct Label {
     std::array<JsonValue, kSourceCount> by_source;
     std::string_view text;
+    bool listed = false;  // in label_slots_
   };
 
   void forget_member(int spelling);
@@ -121,7 +122,7 @@ class JsonEvent {
   uint32_t seen_bits_ = 0;
   uint32_t unwanted_texts_ = 0;   // spellings
   std::vector<Label> labels_;     // by slot
-  std::vector<int> label_slots_;  // those that were set
+  std::vector<int> label_slots_;  // those that were set, each once, however often its name was written
   std::array<bool, kSourceCount> label_has_wrong_type_{};
 
   EventFacts facts_;

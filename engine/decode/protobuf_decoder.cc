@@ -33,14 +33,6 @@ constexpr std::array<std::pair<uint32_t, Field>, kFieldCount - 1> kTextFields = 
     {kMetric, Field::kMetric},
 }};
 
-constexpr std::array<std::string_view, 6> kLevelNames = {"", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"};
-
-// An enum is 32 bits wide; a level of a later version is as if absent.
-std::string_view level_name(uint64_t number) {
-  const auto level = static_cast<uint32_t>(number);
-  return level < kLevelNames.size() ? kLevelNames[level] : std::string_view{};
-}
-
 // A label as every writer writes it: key and value in this order, their lengths in one byte each. False if it is any other.
 bool read_usual_label(std::string_view entry, std::string_view& key, std::string_view& value) {
   if (entry.size() < 4) return false;
@@ -190,7 +182,7 @@ const uint8_t* ProtobufDecoder::read_field(const uint8_t* p, const uint8_t* end,
     case fixed64(kLatency): facts.has_latency = true; return read_double(p, end, facts.latency_ms);
     case varint(kLevel):
       p = read_varint(p, end, number);
-      if (level_slot_ >= 0) slots[level_slot_] = level_name(number);
+      if (level_slot_ >= 0) slots[level_slot_] = level_name(static_cast<uint32_t>(number));  // an enum is 32 bits wide
       return p;
     case varint(kWeight):
       p = read_varint(p, end, number);

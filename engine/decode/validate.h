@@ -1,7 +1,10 @@
 #pragma once
 
 // What an event must be, whatever it was encoded in (SPEC 1).
+//
+// Thread: pure functions.
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -24,9 +27,16 @@ struct EventFacts {
   bool success = false;
 };
 
-// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can name: alert events have to. Beyond it lie in practice only times in
-// micro- or nanoseconds, and one of those would carry the watermark away for good where no wall clock guards it.
-inline constexpr int64_t kTimestampMaxMs = 253402300799999;
+// The last millisecond of the year 8999. RFC 3339 cannot name an instant after the year 9999, and alert events name ticks that follow their
+// events by retention, `for`, `keep_firing_for` and `cooldown`: a hundred years each at most. Beyond the bound lie in practice only times
+// in micro- or nanoseconds, and one of those would carry the watermark away for good where no wall clock guards it.
+inline constexpr int64_t kTimestampMaxMs = 221845391999999;
+
+// The name of a level by its number in TelemetryEvent, or "": unspecified, or of a later version.
+inline std::string_view level_name(uint64_t number) {
+  constexpr std::array<std::string_view, 6> kNames = {"", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"};
+  return number < kNames.size() ? kNames[number] : std::string_view{};
+}
 
 // Fills `event` (all but index and raw) from `facts`. Returns "" or the reason why the event cannot be used.
 // The latency of a measurement is ignored, so it may be anything.

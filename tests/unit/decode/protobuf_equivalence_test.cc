@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/decode/reasons.h"
+#include "engine/decode/validate.h"
 #include "tests/unit/decode/harness.h"
 #include "tocsin/v1/telemetry.pb.h"
 
@@ -110,7 +111,7 @@ class Writer {
 
 // What the contract makes of an event as libprotobuf has read it: written anew, plainly.
 bool is_good(const v1::TelemetryEvent& event) {
-  if (event.timestamp_ms() <= 0 || event.timestamp_ms() > 253402300799999) return false;
+  if (event.timestamp_ms() <= 0 || event.timestamp_ms() > kTimestampMaxMs) return false;
   if (event.domain().empty() || event.domain().size() > 256) return false;
   if (event.metric().empty() == event.has_value()) return false;
   if (event.has_value()) return std::abs(event.value()) <= 1e18;

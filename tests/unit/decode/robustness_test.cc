@@ -101,5 +101,20 @@ TEST(Robustness, DamagedProtobufDoesNoHarm) { run({protobuf_seed(), std::string(
 TEST(Robustness, DamagedJsonDoesNoHarm) { run({json_seed(), json_lines_seed(), event_with(R"("x":{"y":[1,2]})")}, Format::kJson); }
 TEST(Robustness, DamagedMessagesOfAnyKindDoNoHarm) { run({protobuf_seed(), json_seed(), "\n" + json_lines_seed()}, Format::kAuto); }
 
+// Each empty `labels` puts back what the one before said: work for as many labels as there are names, not as often as one was written.
+TEST(Robustness, AMessageThatRepeatsItselfCostsNoMoreThanItsLength) {
+  constexpr size_t kTimes = 200'000;  // squared, minutes
+  std::string message = R"({"timestamp_ms":1700000000000,"domain":"chat","labels":{"region":"eu")";
+  for (size_t i = 0; i < kTimes; ++i) message += R"(,"region":"us")";
+  message += '}';
+  for (size_t i = 0; i < kTimes; ++i) message += R"(,"labels":{})";
+  message += '}';
+  Harness harness({"region"});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(harness.reason(message), "");
+  EXPECT_EQ(harness.slot(0, "region"), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
 }  // namespace
 }  // namespace tocsin
