@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <utility>
@@ -83,6 +84,11 @@ Properties common_defaults(const std::string& client_id) {
       {"client.id", client_id},       {"socket.nagle.disable", "true"},     {"socket.keepalive.enable", "true"},
       {"reconnect.backoff.ms", "50"}, {"reconnect.backoff.max.ms", "1000"}, {"topic.metadata.refresh.interval.ms", "30000"},
   };
+}
+
+std::string queue_kbytes(int64_t bytes) {
+  constexpr int64_t kMost = 2'097'151;  // librdkafka's own limit
+  return std::to_string(std::clamp<int64_t>(bytes / 1024, 1, kMost));
 }
 
 Result<TopicHandle> open_topic(const Client& client, const std::string& name) {

@@ -70,6 +70,9 @@ class Client {
 // What all clients share: the connection's properties over defaults for low latency.
 Properties common_defaults(const std::string& client_id);
 
+// The value of queued.max.messages.kbytes for a queue of so many bytes.
+std::string queue_kbytes(int64_t bytes);
+
 // A topic of this client; kept, its metadata stay fresh. kInvalidArgument for a name that is none.
 Result<TopicHandle> open_topic(const Client& client, const std::string& name);
 

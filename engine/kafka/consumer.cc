@@ -12,7 +12,6 @@ namespace tocsin::kafka {
 namespace {
 
 constexpr int kMetadataTimeoutMs = 5'000;
-constexpr int64_t kQueueKbytesMax = 2'097'151;  // librdkafka's own limit
 
 Properties defaults_for(const ConsumerOptions& options) {
   Properties properties = common_defaults(options.client_id);
@@ -41,7 +40,7 @@ Properties fixed_for(const ConsumerOptions& options) {
       {"auto.offset.reset", "error"},
       {"isolation.level", "read_committed"},
       {"allow.auto.create.topics", "false"},
-      {"queued.max.messages.kbytes", std::to_string(std::clamp<int64_t>(options.queue_bytes / 1024, 1, kQueueKbytesMax))},
+      {"queued.max.messages.kbytes", queue_kbytes(options.queue_bytes)},
   };
 }
 

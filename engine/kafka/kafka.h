@@ -8,7 +8,6 @@
 // Failure:  Status; the reaction to each error of librdkafka is in errors.h.
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/status.h"
 #include "engine/base/time.h"
 #include "engine/kafka/properties.h"
@@ -24,9 +24,6 @@
 namespace tocsin::kafka {
 
 class Client;
-
-// Reads the wall clock; the engine has one place that does.
-using Clock = std::function<WallTime()>;
 
 enum class Assignor { kRoundRobin, kRange };
 
@@ -116,11 +113,11 @@ class KafkaAdmin {
   Result<std::vector<Creation>> create(const std::vector<TopicSpec>& topics);
   // In the order of `names`.
   Result<std::vector<TopicDescription>> describe(const std::vector<std::string>& names);
-  // Returns when all partitions of all topics have a leader.
-  Status wait_until_visible(const std::vector<std::string>& names);
 
  private:
   KafkaAdmin(AdminOptions options, std::shared_ptr<Client> client);
+  // Returns when all partitions of all topics have a leader.
+  Status wait_until_visible(const std::vector<std::string>& names);
   Result<std::vector<Creation>> try_create(const std::vector<TopicSpec>& topics);
   Result<std::vector<TopicDescription>> try_describe(const std::vector<std::string>& names);
   // kInvalidArgument in place of kUnavailable if the brokers have refused the user or the password: waiting would not help.

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 namespace tocsin::kafka {
+
 int log_level(int syslog_level, std::string_view facility, std::string_view text) {
   // One set of properties serves consumers and producers, so each is told about those of the other kind.
   if (facility == "CONFWARN" && text.find("will be ignored by") != std::string_view::npos) return spdlog::level::debug;

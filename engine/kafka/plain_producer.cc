@@ -20,7 +20,6 @@ using ClientHandle = Handle<rd_kafka_t, &rd_kafka_destroy>;
 // At an address of its own: librdkafka's callbacks keep a pointer to it.
 struct KafkaPlainProducer::State {
   std::string topic_name;
-  uint64_t delivered = 0;
   Status failure;          // of the first message that was given up
   std::string last_error;  // what the client said last about its connections
   ClientHandle client;
@@ -28,12 +27,9 @@ struct KafkaPlainProducer::State {
 
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     State& state = *static_cast<State*>(opaque);
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      ++state.delivered;
-    } else if (state.failure.ok()) {
-      state.failure = unavailable(fmt::format("topic {}: a message was not delivered: {}{}", state.topic_name,
-                                              rd_kafka_err2str(message->err), state.last_error_note()));
-    }
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || !state.failure.ok()) return;
+    state.failure = unavailable(fmt::format("topic {}: a message was not delivered: {}{}", state.topic_name, rd_kafka_err2str(message->err),
+                                            state.last_error_note()));
   }
   static void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
     // That all brokers are down only sums up what was said of each.
@@ -138,7 +134,5 @@ Status KafkaPlainProducer::flush(Duration timeout) {
 }
 
 void KafkaPlainProducer::poll() { rd_kafka_poll(state_->client.get(), 0); }
-
-uint64_t KafkaPlainProducer::delivered() const { return state_->delivered; }
 
 }  // namespace tocsin::kafka

@@ -37,8 +37,6 @@ class KafkaPlainProducer {
   Status flush(Duration timeout);
   // Serves what has come back from the broker, without waiting. Call it when nothing is sent for a while.
   void poll();
-  // Messages that the broker has acknowledged.
-  uint64_t delivered() const;
 
  private:
   struct State;

@@ -110,8 +110,6 @@ bool is_secret(std::string_view key) {
   return false;
 }
 
-std::string_view shown(std::string_view key, std::string_view value) { return is_secret(key) ? "***" : value; }
-
 Status check_properties(const Properties& user) {
   if (!user.contains("bootstrap.servers") && !user.contains("metadata.broker.list")) {
     return invalid_argument("kafka: bootstrap.servers is missing; name at least one broker as host:port");

@@ -28,7 +28,4 @@ std::string_view refusal(std::string_view key);
 // Whether the value of `key` must never be shown (passwords, keys, tokens).
 bool is_secret(std::string_view key);
 
-// The value as it may be logged: "***" for a secret.
-std::string_view shown(std::string_view key, std::string_view value);
-
 }  // namespace tocsin::kafka

@@ -36,7 +36,7 @@ Properties fixed_for(const ReaderOptions& options) {
       {"isolation.level", "read_committed"},
       {"allow.auto.create.topics", "false"},
       {"enable.partition.eof", "true"},  // tells the end also where nothing but markers lies before it
-      {"queued.max.messages.kbytes", std::to_string(std::clamp<int64_t>(options.queue_bytes / 1024, 1, 2'097'151))},
+      {"queued.max.messages.kbytes", queue_kbytes(options.queue_bytes)},
   };
 }
 
@@ -99,15 +99,13 @@ Status KafkaReader::read_assigned(const log::TopicPartition& partition, int64_t 
   Deadline deadline = Deadline::in(options_.progress_timeout);
   for (;;) {
     const MessageHandle message(rd_kafka_consumer_poll(client_->get(), kPollMs));
-    if (message != nullptr) {
-      const Result<Progress> progress = take(partition, *message, to, visit);
-      if (!progress.ok()) return progress.status();
-      if (*progress == Progress::kDone) return {};
-      if (*progress == Progress::kSome) deadline = Deadline::in(options_.progress_timeout);
-      continue;
-    }
+    const Result<Progress> progress = message == nullptr ? Progress::kNone : take(partition, *message, to, visit);
+    if (!progress.ok()) return progress.status();
+    if (*progress == Progress::kDone) return {};
+    if (*progress == Progress::kSome) deadline = Deadline::in(options_.progress_timeout);
+    // Asked at every record: a long changelog must not hold up the end of the process.
     if (options_.stop.stop_requested()) return unavailable(fmt::format("reading {} was stopped", name_of(partition)));
-    if (!deadline.passed()) continue;
+    if (*progress == Progress::kSome || !deadline.passed()) continue;
     const std::optional<Status> cause = std::exchange(client_->events().error, std::nullopt);
     return unavailable(fmt::format("reading {}: nothing came for {} ms before offset {}{}{}", name_of(partition),
                                    options_.progress_timeout.ms, to, cause.has_value() ? "; " : "",

@@ -2,14 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/status.h"
-#include "engine/base/time.h"
 #include "engine/log/assignor.h"
 #include "engine/log/log.h"
 
@@ -18,7 +17,7 @@ namespace tocsin::log {
 struct MemoryBroker;
 
 struct MemoryLogOptions {
-  std::function<WallTime()> clock;  // stamps records and probes; required; called with the log's lock held
+  Clock clock;  // stamps records and probes; required; called with the log's lock held
   // As on a broker, a transaction leaves a control record behind its records in each partition that it touched, and a rolled back
   // one its unreadable records too: offsets have gaps.
   bool control_records = true;

@@ -265,5 +265,24 @@ TEST(KafkaAdapter, AReaderStopsWithItsVisitorAndSaysWhatRetentionTook) {
   EXPECT_EQ(reader->read({input, 0}, 2, 20, stopper).code(), StatusCode::kNotFound);
 }
 
+TEST(KafkaAdapter, AReaderStopsBetweenRecordsWhenTheProcessEnds) {
+  const std::string input = make_topic("input", 1);
+  fill(input, 0, 20);
+  std::stop_source stop;
+  struct Ender final : log::PartitionReader::Visitor {
+    explicit Ender(std::stop_source& source) : stop(source) {}
+    Status record(const log::Record& record) override {
+      ++count;
+      if (record.offset == 3) stop.request_stop();
+      return {};
+    }
+    std::stop_source& stop;
+    int count = 0;
+  } ender(stop);
+  const auto reader = must(open_reader({.user = user_properties(), .client_id = "ending", .group = {}, .stop = stop.get_token()}));
+  EXPECT_EQ(reader->read({input, 0}, 0, 20, ender).code(), StatusCode::kUnavailable);
+  EXPECT_EQ(ender.count, 4);
+}
+
 }  // namespace
 }  // namespace tocsin::kafka::test

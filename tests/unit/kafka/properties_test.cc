@@ -92,12 +92,12 @@ TEST(Properties, ASecretNeverShowsInAMessage) {
   // librdkafka quotes the value it cannot parse.
   const Status status = check_properties(with("ssl.key.pem", "hunter2-no-pem"));
   EXPECT_THAT(status.message(), Not(HasSubstr("hunter2")));
-  EXPECT_EQ(shown("sasl.password", "hunter2"), "***");
-  EXPECT_EQ(shown("ssl.key.password", "hunter2"), "***");
-  EXPECT_EQ(shown("sasl.oauthbearer.client.secret", "hunter2"), "***");
-  EXPECT_EQ(shown("sasl.oauthbearer.config", "hunter2"), "***");
-  EXPECT_EQ(shown("sasl.oauthbearer.token.endpoint.url", "https://idp"), "https://idp");
-  EXPECT_EQ(shown("bootstrap.servers", "a:1"), "a:1");
+  EXPECT_TRUE(is_secret("sasl.password"));
+  EXPECT_TRUE(is_secret("ssl.key.password"));
+  EXPECT_TRUE(is_secret("sasl.oauthbearer.client.secret"));
+  EXPECT_TRUE(is_secret("sasl.oauthbearer.config"));
+  EXPECT_FALSE(is_secret("sasl.oauthbearer.token.endpoint.url"));
+  EXPECT_FALSE(is_secret("bootstrap.servers"));
 }
 
 TEST(Properties, FixedWinOverTheUsersWhichWinOverDefaults) {
