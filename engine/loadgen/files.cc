@@ -10,8 +10,8 @@
 namespace tocsin::loadgen {
 namespace {
 
-Status failed(std::string_view what, const std::string& path, int error) {
-  return unavailable(fmt::format("cannot {} {}: {}", what, path, std::strerror(error)));
+Status write_failed(const std::string& path, int error) {
+  return unavailable(fmt::format("cannot write to {}: {}", path, std::strerror(error)));
 }
 
 std::string path_of(const std::filesystem::path& path, int32_t partition, int32_t partitions) {
@@ -38,7 +38,10 @@ Result<LoadFiles> LoadFiles::create(const std::string& path, int32_t partitions,
   for (int32_t p = 0; p < partitions; ++p) {
     result.paths_.push_back(path_of(path, p, partitions));
     result.files_.emplace_back(std::fopen(result.paths_.back().c_str(), "wb"));
-    if (!result.files_.back()) return failed("create", result.paths_.back(), errno);
+    if (!result.files_.back()) {
+      return invalid_argument(
+          fmt::format("cannot create {}: {}; give a file that can be written", result.paths_.back(), std::strerror(errno)));
+    }
   }
   return result;
 }
@@ -50,12 +53,12 @@ Status LoadFiles::write(int32_t partition, std::string_view message) {
   if (format_ == Format::kProtobuf) ok = write_length(file, message.size());
   ok = ok && std::fwrite(message.data(), 1, message.size(), file) == message.size();
   if (format_ == Format::kJson) ok = ok && std::fputc('\n', file) != EOF;
-  return ok ? Status() : failed("write to", paths_[index], errno);
+  return ok ? Status() : write_failed(paths_[index], errno);
 }
 
 Status LoadFiles::finish() {
   for (size_t i = 0; i < files_.size(); ++i) {
-    if (std::fclose(files_[i].release()) != 0) return failed("write to", paths_[i], errno);
+    if (std::fclose(files_[i].release()) != 0) return write_failed(paths_[i], errno);
   }
   files_.clear();
   return {};

@@ -4,7 +4,8 @@
 //
 // Thread:   worker-confined.
 // Lifetime: finish() must be called to know that everything was written; the destructor only closes.
-// Failure:  kUnavailable with the file's name and the system's reason (disk full, no permission).
+// Failure:  with the file's name and the system's reason: kInvalidArgument if it cannot be created, kUnavailable if it cannot be written
+//           any further (disk full).
 
 #include <cstdint>
 #include <cstdio>

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/base/utf8.h"
+
 namespace tocsin::loadgen {
 namespace {
 
@@ -24,6 +26,7 @@ Status validate_names(const std::vector<std::string>& names, std::string_view fl
     if (name.empty() || name.size() > kNameBytesMax) {
       return invalid_argument(fmt::format("{}: a name has 1 to {} bytes", flag, kNameBytesMax));
     }
+    if (find_invalid_utf8(name)) return invalid_argument(fmt::format("{}: a name is not UTF-8; its events could not be read", flag));
   }
   return {};
 }
@@ -45,7 +48,7 @@ Status validate(const Incident& incident, const LoadOptions& options) {
 Status validate_amounts(const LoadOptions& options) {
   if (!is_share(options.failure_share)) return invalid_argument("--failures is a share from 0 to 1, such as 0.5% or 0.005");
   if (!(options.latency_median_ms > 0) || !std::isfinite(options.latency_median_ms)) {
-    return invalid_argument("--latency-median must be greater than 0");
+    return invalid_argument("--latency-median-ms must be greater than 0");
   }
   if (!(options.latency_sigma >= 0) || options.latency_sigma > 5) return invalid_argument("--latency-sigma must be from 0 to 5");
   if (options.success_weight < 1) return invalid_argument("--success-weight must be at least 1");

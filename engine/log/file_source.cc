@@ -67,7 +67,8 @@ Result<FileSource::File> FileSource::inspect(const std::string& path) {
   if (remove_ending(name, ".pb")) {
     file.framing = Framing::kDelimited;
   } else if (!remove_ending(name, ".jsonl")) {
-    return invalid_argument(fmt::format("{}: unknown kind of file; known are .jsonl, .jsonl.gz, .jsonl.zst and .pb", path));
+    return invalid_argument(
+        fmt::format("{}: unknown kind of file; known are .jsonl and .pb, either also with .gz or .zst behind it", path));
   }
   return file;
 }
