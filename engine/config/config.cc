@@ -71,7 +71,9 @@ void Loader::read_file(const yaml::Document& document) {
   const std::filesystem::path directory = std::filesystem::path(document.file).parent_path();
   config_.rules = {"rules/*.yaml"};
   read_section({document}, "", document.root);
-  for (std::string& pattern : config_.rules) pattern = (directory / pattern).string();
+  for (std::string& pattern : config_.rules) {
+    if (!directory.empty() && !pattern.starts_with('/')) pattern = std::filesystem::path(literal_pattern(directory.string())) / pattern;
+  }
 }
 
 void Loader::read_override(const std::string& text) {

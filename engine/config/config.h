@@ -92,7 +92,7 @@ struct Config {
   kafka::Properties kafka = {{"bootstrap.servers", "127.0.0.1:9092"}};  // kafka: librdkafka's properties, except refused ones
   InputConfig input;
   TopicsConfig topics;
-  // rules: file names and glob patterns, already resolved against the directory of the configuration file. See files.h.
+  // rules: file names and patterns (files.h); those of the file are resolved against its directory, overrides stay as they are.
   std::vector<std::string> rules;
   TimeConfig time;
   AggregateConfig aggregate;

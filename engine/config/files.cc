@@ -48,6 +48,15 @@ Result<std::string> read_file(const std::string& path) {
   return content;
 }
 
+std::string literal_pattern(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
 Result<std::vector<std::string>> rule_files(const std::vector<std::string>& patterns) {
   std::vector<std::string> files;
   std::string missing;

@@ -41,6 +41,13 @@ TEST_F(RuleFilesTest, EveryPatternThatFitsNothingIsNamed) {
   EXPECT_EQ(status.message(), "rules: " + path("x.yaml") + " fits no file\nrules: " + path("none/*.yaml") + " fits no file");
 }
 
+TEST_F(RuleFilesTest, ADirectoryMayHaveThePatternsCharactersInItsName) {
+  const std::filesystem::path odd = directory_ / "a[1]*\\?";
+  std::filesystem::create_directories(odd);
+  std::ofstream(odd / "r.yaml") << "r";
+  EXPECT_THAT(rule_files({literal_pattern(odd.string()) + "/*.yaml"}).value(), ElementsAre((odd / "r.yaml").string()));
+}
+
 TEST_F(RuleFilesTest, AFileIsReadWhole) {
   EXPECT_EQ(read_file(path("a.yaml")).value(), "a.yaml");
   EXPECT_THAT(read_file(directory_.string()).status().message(), HasSubstr("Is a directory"));
