@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "engine/base/clock.h"
+#include "engine/cli/command.h"
 #include "engine/cli/incident_board.h"
 #include "tocsin/v1/alert.pb.h"
 
@@ -187,7 +188,7 @@ std::string alert_line(const v1::AlertEvent& alert) {
   const std::map<std::string, std::string> sorted(alert.labels().begin(), alert.labels().end());
   std::string labels;
   for (const auto& [name, value] : sorted) {
-    if (name != "incident") labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", name, value);
+    if (name != "incident") labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", name, printable(value));
   }
   return fmt::format("{}  {:<9} {:<8} {:<18} {:<26} {:>8}", clock_text(evaluated_at(alert).ms), alert.state(), alert.severity(),
                      alert.rule(), labels, alert.has_value() ? fmt::format("{:.4g}", alert.value()) : "");

@@ -4,15 +4,14 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
-#include <CLI/App.hpp>
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,9 +44,9 @@ struct Arguments {
 
 Result<std::optional<EventTime>> parse_until(const std::string& text) {
   if (text.empty()) return std::optional<EventTime>();
-  const std::optional<EventTime> time = parse_instant(text);
-  if (time) return time;
-  return invalid_argument(fmt::format("--until {}: neither an RFC 3339 time such as 2026-01-31T08:00:00Z nor Unix milliseconds", text));
+  const Result<EventTime> time = parse_time(text, "--until");
+  if (!time.ok()) return time.status();
+  return std::optional(*time);
 }
 
 // What --incidents and --incident-grace say.
@@ -58,10 +57,8 @@ struct Known {
 
 Result<std::optional<Known>> read_known(const Arguments& arguments, const Plan& plan) {
   if (arguments.incidents.empty()) return std::optional<Known>();
-  const std::optional<Duration> grace = parse_duration(arguments.incident_grace);
-  if (!grace) {
-    return invalid_argument(fmt::format("--incident-grace {}: not a length of time; write it like 30s or 1m30s", arguments.incident_grace));
-  }
+  const Result<Duration> grace = parse_length(arguments.incident_grace, "--incident-grace");
+  if (!grace.ok()) return grace.status();
   const Result<std::string> text = config::read_file(arguments.incidents);
   if (!text.ok()) return text.status();
   Result<IncidentFile> file = parse_incidents(*text, arguments.incidents);
@@ -113,10 +110,11 @@ class Progress {
 };
 
 Status write_alerts(const std::vector<v1::AlertEvent>& alerts, const std::string& path) {
+  errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   for (const v1::AlertEvent& alert : alerts) file << alert_to_json(alert) << '\n';
   file.close();
-  if (!file) return unavailable(fmt::format("cannot write the alert log to {}", path));
+  if (!file) return unavailable(fmt::format("--alerts {}: the file cannot be written: {}", path, std::strerror(errno)));
   return {};
 }
 
@@ -227,23 +225,31 @@ Status run_backtest(const Arguments& arguments) {
 void add_backtest(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("backtest", "Run rules over recorded telemetry at full speed, without a broker");
-  command->add_option("--rules", arguments->rules, "Rule files (YAML)")->required()->expected(1, -1);
+  command->add_option("--rules", arguments->rules, "Rule files (YAML)")->required()->expected(1, -1)->type_name("FILE");
   command
       ->add_option("--events", arguments->events,
                    "Files of events, each one input partition: .jsonl or .pb, also .gz or .zst; - is the standard input")
       ->required()
-      ->expected(1, -1);
-  command->add_option("--config", arguments->config,
-                      "Configuration file; only `time` matters here, and what rules may use: alerts.severities, state.max_window");
-  command->add_option("--set", arguments->set, kSetHelp)->expected(1)->take_all();
-  command->add_option("--until", arguments->until,
-                      "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended");
-  command->add_option("--alerts", arguments->alerts, "Write the alert log to this file, one JSON object a line");
-  CLI::Option* incidents = command->add_option(
-      "--incidents", arguments->incidents, "Hold the alerts against known incidents, a CSV file: precision, recall and delay of each rule");
+      ->expected(1, -1)
+      ->type_name("FILE");
+  command
+      ->add_option("--config", arguments->config,
+                   "Configuration file; only `time` matters here, and what rules may use: alerts.severities, state.max_window")
+      ->type_name("FILE");
+  add_set_flag(*command, arguments->set);
+  command
+      ->add_option("--until", arguments->until,
+                   "Evaluate at least up to this time (RFC 3339 or Unix milliseconds), after the events have ended")
+      ->type_name("TIME");
+  command->add_option("--alerts", arguments->alerts, "Write the alert log to this file, one JSON object a line")->type_name("FILE");
+  CLI::Option* incidents = command
+                               ->add_option("--incidents", arguments->incidents,
+                                            "Hold the alerts against known incidents, a CSV file: precision, recall and delay of each rule")
+                               ->type_name("FILE");
   command
       ->add_option("--incident-grace", arguments->incident_grace,
                    "An alert that begins so long after an incident's end is still its (default 0s)")
+      ->type_name("DURATION")
       ->needs(incidents);
   command->footer(
       "The CSV file begins with a header. Columns: start and end (RFC 3339 or Unix milliseconds); name; rule, if only that rule may\n"

@@ -40,7 +40,7 @@ Result<int> run_check(const Flags& flags) {
     if (file.ok()) {
       files.push_back(*std::move(file));
     } else {
-      unreadable += (unreadable.empty() ? "" : "\ntocsin: ") + file.status().message();
+      unreadable += (unreadable.empty() ? "" : "\n") + file.status().message();
     }
   }
   if (!unreadable.empty()) return not_found(unreadable);

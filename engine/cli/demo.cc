@@ -7,7 +7,9 @@
 #include <CLI/App.hpp>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -83,9 +85,11 @@ class MemorySink final : public LoadSink {
 class WorkDirectory {
  public:
   static Result<std::unique_ptr<WorkDirectory>> make() {
-    std::string path = (std::filesystem::temp_directory_path() / "tocsin-demo.XXXXXX").string();
+    const char* const parent = std::getenv("TMPDIR");
+    std::string path = std::string(parent == nullptr || *parent == '\0' ? "/tmp" : parent) + "/tocsin-demo.XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
-      return unavailable(fmt::format("cannot make a directory like {}; set TMPDIR to a place where you may write", path));
+      return invalid_argument(
+          fmt::format("cannot make a directory like {}: {}; set TMPDIR to a place where you may write", path, std::strerror(errno)));
     }
     return std::unique_ptr<WorkDirectory>(new WorkDirectory(path));
   }
@@ -140,11 +144,13 @@ struct Demo {
 Result<Demo> prepare(const Flags& flags, const std::string& directory) {
   Demo demo;
   if (!flags.length.empty()) {
-    demo.watch.length = parse_duration(flags.length);
-    if (!demo.watch.length || *demo.watch.length < kLengthMin) {
+    const Result<Duration> length = parse_length(flags.length, "--for");
+    if (!length.ok()) return length.status();
+    if (*length < kLengthMin) {
       return invalid_argument(
-          fmt::format("--for {}: not a length of time of at least 30s, in which an incident can begin, be detected and end", flags.length));
+          fmt::format("--for {}: too short for an incident to begin, be detected and end; it takes 30s at least", flags.length));
     }
+    demo.watch.length = *length;
     demo.watch.expect_incidents = true;
   }
   Result<config::Config> config = config::parse_config(kDemoConfig, "demo.yaml", {"state.path=" + directory}, config::process_environment);
@@ -186,6 +192,15 @@ Result<bool> play(Demo& demo, const std::atomic<bool>& user_stop) {
     while (!ended.stop_requested() && !user_stop) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     stop_screen = true;
   });
+  // Also where the screen throws, since it cannot be written: the threads above are waited for.
+  struct StopAll {
+    std::atomic<bool>& load;
+    std::stop_source& engine;
+    ~StopAll() {
+      load = true;
+      engine.request_stop();
+    }
+  } const stop_all{stop_load, stop_engine};
   const auto reader = cluster.reader();
   Result<bool> as_expected = watch_alerts(demo.watch, *reader, {cluster.topics().alerts, 1}, {cluster.topics().signals, 1}, stop_screen);
   stop_load = true;
@@ -220,7 +235,7 @@ void add_demo(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("demo", "Show the whole system at work in this process, without Kafka");
   auto flags = std::make_shared<Flags>();
   command->add_option("--for", flags->length, "End after so long, at least 30s; default: at Ctrl-C")->type_name("DURATION");
-  command->add_option("--rate", flags->rate, "Events a second; the rules want at least 500 [2000]")->type_name("N");
+  command->add_option("--rate", flags->rate, "Events a second; the rules want at least 500 [2000]")->type_name("N")->check(not_negative());
   command->footer(
       "A load with incidents, the engine and the screen of `tocsin watch`, over a log in memory in the place of Kafka; nothing is left "
       "behind.\n"

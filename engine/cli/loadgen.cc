@@ -1,16 +1,15 @@
-// tocsin loadgen: synthetic telemetry to Kafka or to files.
+// `tocsin loadgen`: synthetic telemetry to Kafka or to files.
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/cli/command.h"
 #include "engine/cli/load_sender.h"
 #include "engine/cli/stop_signal.h"
@@ -23,8 +22,6 @@
 
 namespace tocsin::cli {
 namespace {
-
-using std::chrono::milliseconds;
 
 constexpr Duration kMetadataTimeout{10'000};
 constexpr Duration kFlushTimeout{30'000};
@@ -97,22 +94,6 @@ class KafkaSink : public LoadSink {
 
 // --- flags to options ---
 
-Result<Duration> parse_length(const std::string& text, std::string_view flag) {
-  if (const std::optional<Duration> length = parse_duration(text)) return *length;
-  return invalid_argument(fmt::format("{} {}: not a length of time; write it like 60s or 1h30m", flag, text));
-}
-
-Result<EventTime> parse_start(const std::string& text) {
-  if (text.empty()) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return EventTime{std::chrono::duration_cast<milliseconds>(now).count()};
-  }
-  if (const std::optional<int64_t> ms = parse_rfc3339(text)) return EventTime{*ms};
-  if (const std::optional<double> ms = loadgen::parse_number(text); ms && *ms > 0 && *ms < 1e15)
-    return EventTime{static_cast<int64_t>(*ms)};
-  return invalid_argument(fmt::format("--start {}: not a time; write it like 2026-01-31T08:00:00Z or in Unix milliseconds", text));
-}
-
 Status read_names(const Flags& flags, loadgen::LoadOptions& options) {
   const auto read = [](const std::string& text, std::string_view stem, std::string_view flag, std::vector<std::string>& out) -> Status {
     Result<std::vector<std::string>> names = loadgen::parse_names(text, stem);
@@ -168,7 +149,7 @@ Status read_extent(const Flags& flags, loadgen::LoadOptions& options) {
 Result<loadgen::LoadOptions> read_options(const Flags& flags) {
   loadgen::LoadOptions options = flags.options;
   if (options.rate == 0) return invalid_argument("--rate must be at least 1");
-  const Result<EventTime> start = parse_start(flags.start);
+  const Result<EventTime> start = flags.start.empty() ? EventTime{system_now().ms} : parse_time(flags.start, "--start");
   if (!start.ok()) return start.status();
   options.start = *start;
   const Result<Duration> jitter = parse_length(flags.jitter, "--jitter");
@@ -254,7 +235,7 @@ Status run_loadgen(const Flags& flags) {
   Result<std::unique_ptr<LoadSink>> sink = to_files ? open_files(flags, *options) : open_kafka(flags, *options, stop);
   if (!sink.ok()) return sink.status();
   const bool paced = !to_files && flags.start.empty();
-  if (paced) options->start = *parse_start("");  // reaching the broker took a while
+  if (paced) options->start = EventTime{system_now().ms};  // reaching the broker took a while
 
   loadgen::Messages messages(*options);
   LoadSender sender(messages, **sink, paced, true, stop);
@@ -270,7 +251,7 @@ void add_target_flags(CLI::App& command, Flags& flags) {
   command.add_option("--bootstrap", flags.bootstrap, "Kafka broker")->type_name("HOST:PORT")->group(group);
   command.add_option("--topic", flags.topic, "Topic; with --config the default is its first input topic")->type_name("TOPIC")->group(group);
   command.add_option("--config", flags.config, "Take Kafka's properties from this configuration file")->type_name("FILE")->group(group);
-  command.add_option("--set", flags.overrides, kSetHelp)->type_name("KEY=VALUE")->allow_extra_args(false)->group(group);
+  add_set_flag(command, flags.overrides)->group(group);
   command.add_option("--output", flags.output, "Write files for `tocsin backtest` instead: .jsonl, or .pb with --format protobuf")
       ->type_name("FILE")
       ->group(group);
@@ -284,9 +265,15 @@ void add_target_flags(CLI::App& command, Flags& flags) {
 
 void add_amount_flags(CLI::App& command, Flags& flags) {
   const std::string group = "How much";
-  command.add_option("--rate", flags.options.rate, "Events a second of event time [1000]")->type_name("N")->group(group);
+  command.add_option("--rate", flags.options.rate, "Events a second of event time [1000]")
+      ->type_name("N")
+      ->check(not_negative())
+      ->group(group);
   command.add_option("--for", flags.length, "How long, in event time; default: until Ctrl-C")->type_name("DURATION")->group(group);
-  command.add_option("--events", flags.options.events, "How many events at most, silenced ones included")->type_name("N")->group(group);
+  command.add_option("--events", flags.options.events, "How many events at most, silenced ones included")
+      ->type_name("N")
+      ->check(not_negative())
+      ->group(group);
   command
       .add_option(
           "--start", flags.start,
@@ -307,7 +294,7 @@ void add_amount_flags(CLI::App& command, Flags& flags) {
 void add_content_flags(CLI::App& command, Flags& flags) {
   const std::string group = "What";
   loadgen::LoadOptions& options = flags.options;
-  command.add_option("--seed", options.seed, "Another seed makes other events [1]")->type_name("N")->group(group);
+  command.add_option("--seed", options.seed, "Another seed makes other events [1]")->type_name("N")->check(not_negative())->group(group);
   command.add_option("--domains", flags.domains, "Names, or how many [chat,wallet,panic,ai,support,api]")->type_name("A,B|N")->group(group);
   command.add_option("--regions", flags.regions, "Values of the label region [eu,us,ap]")->type_name("A,B|N")->group(group);
   command.add_option("--operations", flags.operations, "Operations of each domain, such as chat.send [send,read,list]")
@@ -317,7 +304,10 @@ void add_content_flags(CLI::App& command, Flags& flags) {
       ->type_name("NAME=A,B|N")
       ->allow_extra_args(false)
       ->group(group);
-  command.add_option("--actors", options.actors, "Put actor ids on events, of so many actors; default: none")->type_name("N")->group(group);
+  command.add_option("--actors", options.actors, "Put actor ids on events, of so many actors; default: none")
+      ->type_name("N")
+      ->check(not_negative())
+      ->group(group);
   command.add_option("--failures", flags.failures, "Share of operations that fail [0.5%]")->type_name("SHARE")->group(group);
   command.add_option("--latency-median-ms", options.latency_median_ms, "Median of the lognormal latencies [40]")
       ->type_name("MS")
@@ -330,6 +320,7 @@ void add_content_flags(CLI::App& command, Flags& flags) {
       .add_option("--success-weight", options.success_weight,
                   "Sample successes: each one written stands for N, failures are all written [1]")
       ->type_name("N")
+      ->check(not_negative())
       ->group(group);
   command
       .add_flag_callback(

@@ -1,22 +1,40 @@
+#include <fcntl.h>
 #include <fmt/format.h>
-
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <exception>
 
 #include "engine/cli/command.h"
 
 namespace tocsin::cli {
+namespace {
 
-int report(const Status& status) {
-  fmt::print(stderr, "tocsin: {}\n", status.message());
-  const bool users = status.code() == StatusCode::kInvalidArgument || status.code() == StatusCode::kNotFound;
-  return users ? kExitUsage : kExitNo;
+// A descriptor that the caller has closed would be given to the next file or socket, and what is printed would end up in that. It is taken
+// by one that fails as before (input, output), or that swallows what nobody wants to hear (messages).
+void hold_standard_descriptors() {
+  constexpr struct {
+    int descriptor, mode;
+  } kPlaces[] = {{STDIN_FILENO, O_WRONLY}, {STDOUT_FILENO, O_RDONLY}, {STDERR_FILENO, O_WRONLY}};
+  for (const auto& place : kPlaces) {  // rising, so that open() gives the one that is missing
+    if (::fcntl(place.descriptor, F_GETFD) < 0) (void)::open("/dev/null", place.mode);
+  }
 }
 
-namespace {
+Status output_failed(const char* reason) {
+  return unavailable(fmt::format("the standard output cannot be written: {}; what is missing of it is lost", reason));
+}
+
+// The last of the answer lies in a buffer until now; that of CLI11, which writes to std::cout, in the same one.
+Status flush_output() {
+  if (std::fflush(stdout) != 0) return output_failed(std::strerror(errno));
+  return std::ferror(stdout) == 0 ? Status() : output_failed("an earlier write failed");
+}
 
 int run(int argc, char** argv) {
   // The log goes to stderr: stdout belongs to what a command answers.
@@ -42,13 +60,30 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? kExitFine : kExitUsage;  // 0: help or version was asked for
   }
   if (app.get_subcommands().empty()) {
-    fmt::print(stderr, "{}", app.help());
+    std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
   return exit_code;
 }
 
+int run_and_flush(int argc, char** argv) {
+  const int exit_code = run(argc, argv);
+  const Status flushed = flush_output();
+  if (flushed.ok()) return exit_code;
+  const int failed = report(flushed);
+  return exit_code == kExitFine ? failed : exit_code;
+}
+
 }  // namespace
 }  // namespace tocsin::cli
 
-int main(int argc, char** argv) { return tocsin::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace tocsin;
+  cli::hold_standard_descriptors();
+  try {
+    return cli::run_and_flush(argc, argv);
+  } catch (const std::exception& error) {
+    // fmt::print() throws where it cannot write.
+    return cli::report(std::ferror(stdout) != 0 ? cli::output_failed(error.what()) : internal_error(error.what()));
+  }
+}

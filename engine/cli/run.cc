@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <CLI/App.hpp>
 
+#include <CLI/App.hpp>
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <stop_token>
@@ -72,8 +73,11 @@ Status run_service(const Arguments& arguments) {
   if (!plan.ok()) return plan.status();
   SupervisorOptions options;
   options.config = *config;
-  options.aggregate = std::find(arguments.roles.begin(), arguments.roles.end(), "aggregate") != arguments.roles.end();
-  options.evaluate = std::find(arguments.roles.begin(), arguments.roles.end(), "evaluate") != arguments.roles.end();
+  const auto has_role = [&](const char* role) {
+    return std::find(arguments.roles.begin(), arguments.roles.end(), role) != arguments.roles.end();
+  };
+  options.aggregate = has_role("aggregate");
+  options.evaluate = has_role("evaluate");
   const SignalWatcher signals;
   const std::unique_ptr<Cluster> cluster = open_kafka_cluster(*config);
   return supervise(options, *plan, *cluster, signals.token());
@@ -84,8 +88,8 @@ Status run_service(const Arguments& arguments) {
 void add_run(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("run", "Run the service: read telemetry, keep windows, evaluate rules, publish alerts");
-  command->add_option("--config", arguments->config, "Configuration file")->required();
-  command->add_option("--set", arguments->set, kSetHelp)->expected(1)->take_all();
+  command->add_option("--config", arguments->config, "Configuration file")->required()->type_name("FILE");
+  add_set_flag(*command, arguments->set);
   command->add_option("--role", arguments->roles, "What this process does: aggregate, evaluate, or both (default), separated by a comma")
       ->delimiter(',')
       ->check(CLI::IsMember({"aggregate", "evaluate"}));

@@ -1,11 +1,13 @@
-// tocsin topics: makes, checks and describes the engine's own topics.
+// `tocsin topics`: makes, checks and describes the engine's own topics.
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/cli/command.h"
@@ -108,7 +110,7 @@ void add_topics(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("topics", "Create, check or describe the engine's topics");
   auto flags = std::make_shared<Flags>();
   command->add_option("--config", flags->config, "Configuration file")->required()->type_name("FILE");
-  command->add_option("--set", flags->overrides, kSetHelp)->type_name("KEY=VALUE")->allow_extra_args(false);
+  add_set_flag(*command, flags->overrides);
   CLI::Option_group* what = command->add_option_group("What to do");
   what->add_flag("--create", flags->create, "Make the topics that are missing; those that exist are left as they are");
   what->add_flag("--check", flags->check, "Print a line for each thing that is wrong; exit code 1 if there is any");

@@ -31,16 +31,14 @@ Result<WatchPlan> read_plan(const Flags& flags) {
   WatchPlan plan;
   plan.expect_incidents = flags.expect_incidents;
   if (!flags.start.empty()) {
-    const std::optional<double> ms = loadgen::parse_number(flags.start);
-    const std::optional<int64_t> time = ms && *ms > 0 && *ms < 1e15 ? std::optional(static_cast<int64_t>(*ms)) : parse_rfc3339(flags.start);
-    if (!time)
-      return invalid_argument(
-          fmt::format("--start {}: not a time; write it like 2026-01-31T08:00:00Z or in Unix milliseconds", flags.start));
-    plan.start = EventTime{*time};
+    const Result<EventTime> start = parse_time(flags.start, "--start");
+    if (!start.ok()) return start.status();
+    plan.start = *start;
   }
   if (!flags.length.empty()) {
-    plan.length = parse_duration(flags.length);
-    if (!plan.length) return invalid_argument(fmt::format("--for {}: not a length of time; write it like 60s or 1h30m", flags.length));
+    const Result<Duration> length = parse_length(flags.length, "--for");
+    if (!length.ok()) return length.status();
+    plan.length = *length;
   }
   if (flags.incidents.empty()) return plan;
   const Result<std::string> text = config::read_file(flags.incidents);
@@ -80,7 +78,7 @@ void add_watch(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("watch", "Show alerts as they come, beside the incidents of a load");
   auto flags = std::make_shared<Flags>();
   command->add_option("--config", flags->config, "Configuration file")->required()->type_name("FILE");
-  command->add_option("--set", flags->overrides, kSetHelp)->type_name("KEY=VALUE")->allow_extra_args(false);
+  add_set_flag(*command, flags->overrides);
   CLI::Option* start = command
                            ->add_option("--start", flags->start,
                                         "When the load began: RFC 3339 or Unix milliseconds. Shows alerts that began since then; "

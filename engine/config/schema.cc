@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "engine/base/instant.h"
+
 namespace tocsin::config {
 namespace {
 
@@ -14,8 +16,8 @@ constexpr Duration kSecond{1000};
 constexpr Duration kDay{24LL * 3600 * 1000};
 constexpr Duration kLongest = kDay * 3650;
 constexpr int64_t kMemoryMin = 128LL << 20;
-constexpr size_t kAppBytesMax = 200;       // "<app>.alert-states" still fits into Kafka's 249
-constexpr size_t kInstanceBytesMax = 128;  // and so does "<app>-<instance>-aggregate-255"
+constexpr size_t kAppBytesMax = 200;       // "<app>.alert-states" still fits into Kafka's 249 for a topic
+constexpr size_t kInstanceBytesMax = 128;  // a directory is named so; ids that it is a part of have no such bound
 constexpr size_t kTopicBytesMax = 249;
 
 MaybeProblem read_resolution(const yaml::Node& node, Config& config) {
@@ -73,9 +75,7 @@ MaybeProblem read_input_start(const yaml::Node& node, Config& config) {
     config.input.start = {Kind::kLatest, 0};
     return std::nullopt;
   }
-  std::optional<int64_t> ms = node.is_scalar() ? parse_rfc3339(node.text) : std::nullopt;
-  int64_t number = 0;
-  if (!ms && !read_integer(node, int64_t{0}, EventTime::max().ms, number)) ms = number;
+  const std::optional<int64_t> ms = node.is_scalar() ? parse_instant(node.text) : std::nullopt;
   if (!ms || *ms < 0) {
     return problem(
         node, fmt::format("must be earliest, latest, a time such as 2026-01-31T08:00:00Z or Unix milliseconds, not {}", node.describe()));
@@ -181,11 +181,6 @@ constexpr std::array kKeys = {
 };
 
 }  // namespace
-
-const std::vector<Key>& keys() {
-  static const std::vector<Key> all(kKeys.begin(), kKeys.end());
-  return all;
-}
 
 const Key* find_key(std::string_view path) {
   const auto* found = std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.path == path; });

@@ -2,7 +2,7 @@
 
 // The keys of the configuration, each with the function that reads its value: the one list of what there is.
 //
-// Thread: immutable.
+// Thread: any; nothing changes.
 
 #include <string_view>
 #include <vector>
@@ -17,10 +17,7 @@ struct Key {
   MaybeProblem (*read)(const yaml::Node& value, Config& config);
 };
 
-// All keys but the properties under "kafka.", which are librdkafka's.
-const std::vector<Key>& keys();
-
-// The key of that full name, or null.
+// The key of that full name, or null. Not those under "kafka.", which are librdkafka's properties.
 const Key* find_key(std::string_view path);
 
 // The names that may stand directly below `section` ("" is the top), sections among them; none if there is no such section.

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <utility>
+
+#include "engine/base/instant.h"
 
 namespace tocsin {
 namespace {
@@ -146,11 +148,11 @@ class Reader {
       } else if (column == "rule") {
         incident.rule = field;
       } else if (column == "start" || column == "end") {
-        const std::optional<EventTime> time = parse_instant(field);
+        const std::optional<int64_t> time = parse_instant(field);
         if (!time)
           complain(record.line, fmt::format("{} '{}' is neither a time such as 2026-01-31T08:00:00Z nor Unix milliseconds", column, field));
         sound = sound && time;
-        (column == "start" ? incident.start : incident.end) = time.value_or(EventTime{});
+        (column == "start" ? incident.start : incident.end) = EventTime{time.value_or(0)};
       } else if (!field.empty()) {
         incident.labels.emplace(column, field);
       }
@@ -169,14 +171,5 @@ class Reader {
 }  // namespace
 
 Result<IncidentFile> parse_incidents(std::string_view text, const std::string& file) { return Reader(file).read(text); }
-
-std::optional<EventTime> parse_instant(std::string_view text) {
-  if (const std::optional<int64_t> ms = parse_rfc3339(text)) return EventTime{*ms};
-  int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (ms < EventTime::min().ms || ms > EventTime::max().ms) return std::nullopt;
-  return EventTime{ms};
-}
 
 }  // namespace tocsin

@@ -14,7 +14,6 @@
 // Failure: kInvalidArgument, one line "file:line: what is wrong" a mistake.
 
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +38,5 @@ struct IncidentFile {
 };
 
 Result<IncidentFile> parse_incidents(std::string_view text, const std::string& file);
-
-// A time as command lines and files give it: RFC 3339 or Unix milliseconds.
-std::optional<EventTime> parse_instant(std::string_view text);
 
 }  // namespace tocsin

@@ -99,7 +99,7 @@ def run(service, *options, timeout_s=40, **more):
 def expect(outcome, code, *texts):
     """The exit code, and that the last message (behind the log) says all of `texts`."""
     actual, said = outcome
-    message = said[said.rfind("tocsin: "):] if "tocsin: " in said else ""
+    message = "".join(line for line in said.splitlines(keepends=True) if line.startswith("tocsin: "))
     if actual != code or not all(text in message for text in texts):
         raise Failure(f"expected exit code {code} and a message with {texts}; exit code {actual}:\n{said[-3000:]}")
     print(f"    {actual}: {message.strip()}", flush=True)

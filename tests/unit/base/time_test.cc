@@ -1,5 +1,7 @@
 #include "engine/base/time.h"
 
+#include "engine/base/instant.h"
+
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -161,6 +163,21 @@ TEST(Duration, WhatOverflowsIsRefused) {
                            "99999999999999999999999999999999999w", "15250284453w", "340282366920938463463374607431768211457ms"}) {
     EXPECT_EQ(ms_of(text), std::nullopt) << text;
   }
+}
+
+TEST(Instants, AreRfc3339OrUnixMilliseconds) {
+  EXPECT_EQ(parse_instant("1970-01-01T00:00:01Z"), 1000);
+  EXPECT_EQ(parse_instant("-5"), -5);
+  for (const char* text : {"", "1s", " 1", "1.5", "9223372036854775807", "99999999999999999999"}) EXPECT_FALSE(parse_instant(text)) << text;
+}
+
+TEST(Instants, LieInYearsThatCanBeWrittenAgain) {
+  for (const int64_t ms : {-62167219200000, 253402300799999}) {
+    EXPECT_EQ(parse_instant(std::to_string(ms)), ms);
+    EXPECT_EQ(parse_instant(format_rfc3339(ms)), ms);
+  }
+  EXPECT_EQ(parse_instant("-62167219200001"), std::nullopt);
+  EXPECT_EQ(parse_instant("253402300800000"), std::nullopt);
 }
 
 TEST(Duration, CanonicalTextNamesEveryPart) {

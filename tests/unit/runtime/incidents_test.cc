@@ -74,12 +74,6 @@ TEST(Incidents, OfVeryManyMistakesSomeAreShown) {
   EXPECT_THAT(error_of(text), HasSubstr("\ni.csv: and 30 more"));
 }
 
-TEST(Instants, AreRfc3339OrUnixMilliseconds) {
-  EXPECT_EQ(parse_instant("1970-01-01T00:00:01Z")->ms, 1000);
-  EXPECT_EQ(parse_instant("-5")->ms, -5);
-  for (const char* text : {"", "1s", " 1", "1.5", "9223372036854775807", "99999999999999999999"}) EXPECT_FALSE(parse_instant(text)) << text;
-}
-
 // --- detection ---
 
 v1::AlertEvent alert(const std::string& rule, int64_t starts_s, const std::map<std::string, std::string>& labels = {},
