@@ -28,6 +28,17 @@ class Failure(Exception):
     pass
 
 
+def exit_code_of(name, test):
+    """Runs `test` on a directory of its own, which goes with it. A Failure is printed and makes the code 1."""
+    with tempfile.TemporaryDirectory(prefix=f"tocsin-{name}-") as directory:
+        try:
+            test(Path(directory))
+        except Failure as failure:
+            print(f"FAILED: {failure}")
+            return 1
+    return 0
+
+
 def wait_until(what, condition, timeout_s, interval_s=0.1):
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -294,6 +305,17 @@ def compare_logs(expected, actual, loose_values=()):
                 differences.append(f"{fingerprint} #{n + 1}:\n  expected {a and canonical(a)}\n  actual   {b and canonical(b)}")
                 break
     return differences
+
+
+def check_same_alerts(expected, actual, tick, loose_values=()):
+    """`expected` is the backtest's log, `actual` the broker's, both up to `tick`; an empty one would show nothing."""
+    differences = compare_logs(expected, actual, loose_values)
+    print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ",
+          flush=True)
+    if not expected:
+        raise Failure("the load raised no alerts: nothing was shown")
+    if differences:
+        raise Failure("\n".join(differences[:3]))
 
 
 def quantile_rules(rules_path):

@@ -4,10 +4,8 @@
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from harness import BIN, Failure
+from harness import BIN, Failure, exit_code_of
 
 RULES = """groups:
   - name: g
@@ -85,15 +83,5 @@ def run(work):
     check(done.returncode == 2 and "none.csv: the file cannot be read" in done.stderr, f"no file: {done.returncode}\n{done.stderr}")
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="tocsin-incidents-") as directory:
-        try:
-            run(Path(directory))
-        except Failure as failure:
-            print(f"FAILED: {failure}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of("incidents", run))

@@ -17,12 +17,10 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-from harness import BIN, Broker, Failure, Service, backtest, compare_logs, kill_in, quantile_rules, up_to
+from harness import BIN, Broker, Failure, Service, backtest, check_same_alerts, exit_code_of, kill_in, quantile_rules, up_to
 
 RULES = """groups:
   - name: kill
@@ -174,13 +172,8 @@ def run(kills, two, wipe, seed, work):
         actual = up_to(broker.dump("kill.alerts"), tick)
         check_input(broker, "kill-in", files)
     expected = up_to(backtest(rules, files, work / "expected.jsonl", service.config), tick)
-    differences = compare_logs(expected, actual, quantile_rules(rules))
     print(f"{kills} kills, of which hit at least one worker: " + ", ".join(f"{name} {count}" for name, count in sorted(hits.items())))
-    print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
-    if not expected:
-        raise Failure("the load raised no alerts: nothing was shown")
-    if differences:
-        raise Failure("\n".join(differences[:3]))
+    check_same_alerts(expected, actual, tick, quantile_rules(rules))
     if missed := missed_phases(hits, kills):
         raise Failure(f"no kill hit a worker {' or '.join(missed)}")
 
@@ -192,13 +185,7 @@ def main():
     parser.add_argument("--wipe", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tocsin-kill-") as directory:
-        try:
-            run(arguments.kills, arguments.two, arguments.wipe, arguments.seed, Path(directory))
-        except Failure as failure:
-            print(f"FAILED: {failure}")
-            return 1
-    return 0
+    return exit_code_of("kill", lambda work: run(arguments.kills, arguments.two, arguments.wipe, arguments.seed, work))
 
 
 if __name__ == "__main__":

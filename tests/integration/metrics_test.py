@@ -8,12 +8,10 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from exposition import parse, value
-from harness import BIN, ROOT, Broker, Failure, Service, wait_until
+from harness import BIN, ROOT, Broker, Failure, Service, exit_code_of, wait_until
 
 RULES = """groups:
   - name: metrics
@@ -190,6 +188,41 @@ def signals_say_so(broker, service):
         raise Failure(f"the first status does not say why the process is not ready: {first}")
 
 
+def check_counts(families, expected):
+    for name, wanted in expected.items():
+        expect(name, value(families, name), wanted)
+
+
+def check_delays(after, evidence):
+    delay = value(after, "tocsin_alert_commit_delay_seconds_sum")
+    print(f"the alert was committed {delay} s after its tick", flush=True)
+    detection = value(after, "tocsin_alert_detection_seconds_sum")
+    print(f"and {detection} s after its event; it says {evidence}", flush=True)
+    if not 0 < int(evidence["detectionMs"]) / 1000 <= detection < 15:
+        raise Failure(f"a detection time of {detection} s is not to be believed")
+    if not 0 < delay < 10:
+        raise Failure(f"an alert's delay of {delay} s is not to be believed")
+    for topic, partitions in (("metrics-in", 2), ("metrics.partials", 4)):
+        for p in range(partitions):
+            expect(f"lag of {topic}-{p}", value(after, "tocsin_partition_lag_messages", topic=topic, partition=p), 0)
+            wait = value(after, "tocsin_watermark_delay_seconds", topic=topic, partition=p)
+            if wait is None or not 0 < wait < 10:
+                raise Failure(f"the watermark of {topic}-{p} is {wait} s behind")
+
+
+def without_the_broker(broker, service, pages):
+    broker.kill()
+    silent = "has heard nothing from the brokers for"
+    text = wait_until(f"/readyz without the broker: {silent}", lambda: not_ready(pages, silent), 40)
+    print(f"without the broker: {text.splitlines()[0]}", flush=True)
+    expect("/healthz while the broker is away", pages.ask("/healthz")[0], 200)
+    broker.start()
+    try:
+        wait_until("ready again", lambda: pages.ready()[0], 120)
+    except Failure as failure:
+        raise Failure(f"{failure}; /readyz says: {pages.ready()[1]}\n{service.log()[-3000:]}") from None
+
+
 def at_work(work, rules):
     with Broker() as broker:
         overflowing(work, broker)
@@ -206,42 +239,17 @@ def at_work(work, rules):
         events = [json.dumps({"ts": now + n, "domain": "chat", "error_code": "503"}) for n in range(5)]
         feed(broker, work, "metrics-in", events + ['{"domain": "chat"}'])
         after = wait_until("an alert is counted", lambda: fired(pages), 30)
-        counted = {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18, "tocsin_events_total": 5,
-                   "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1, "tocsin_ready": 1,
-                   "tocsin_alert_commit_delay_seconds_count": 1}
-        for name, wanted in counted.items():
-            expect(name, value(after, name), wanted)
+        check_counts(after, {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18, "tocsin_events_total": 5,
+                             "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1, "tocsin_ready": 1,
+                             "tocsin_alert_commit_delay_seconds_count": 1})
         expect("instances that fire", value(after, "tocsin_alerts", rule="Errors", state="firing"), 1)
         expect("dead letters in the topic", len(broker.dump("metrics.dead-letters")), 1)
-        delay = value(after, "tocsin_alert_commit_delay_seconds_sum")
-        print(f"the alert was committed {delay} s after its tick", flush=True)
-        detection = value(after, "tocsin_alert_detection_seconds_sum")
-        evidence = broker.dump("metrics.alerts")[0]["evidence"]
-        print(f"and {detection} s after its event; it says {evidence}", flush=True)
-        if not 0 < int(evidence["detectionMs"]) / 1000 <= detection < 15:
-            raise Failure(f"a detection time of {detection} s is not to be believed")
-        if not 0 < delay < 10:
-            raise Failure(f"an alert's delay of {delay} s is not to be believed")
-        for topic, partitions in (("metrics-in", 2), ("metrics.partials", 4)):
-            for p in range(partitions):
-                expect(f"lag of {topic}-{p}", value(after, "tocsin_partition_lag_messages", topic=topic, partition=p), 0)
-                wait = value(after, "tocsin_watermark_delay_seconds", topic=topic, partition=p)
-                if wait is None or not 0 < wait < 10:
-                    raise Failure(f"the watermark of {topic}-{p} is {wait} s behind")
+        check_delays(after, broker.dump("metrics.alerts")[0]["evidence"])
         if value(after, "tocsin_rocksdb_memtable_bytes") <= 0 or value(after, "process_resident_memory_bytes") < 10e6:
             raise Failure("memory is not to be believed")
         check_table(pages)
         other_pages(pages)
-        broker._script("kill")
-        silent = "has heard nothing from the brokers for"
-        text = wait_until(f"/readyz without the broker: {silent}", lambda: not_ready(pages, silent), 40)
-        print(f"without the broker: {text.splitlines()[0]}", flush=True)
-        expect("/healthz while the broker is away", pages.ask("/healthz")[0], 200)
-        broker._script("start")
-        try:
-            wait_until("ready again", lambda: pages.ready()[0], 120)
-        except Failure as failure:
-            raise Failure(f"{failure}; /readyz says: {pages.ready()[1]}\n{service.log()[-3000:]}") from None
+        without_the_broker(broker, service, pages)
         service.check_alive()
         service.stop()
 
@@ -259,20 +267,13 @@ def fired(pages):
     return families if done and len(lags) == 6 and not any(lags) and len(evaluated) == 4 else None
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="tocsin-metrics-") as directory:
-        work = Path(directory)
-        rules = work / "rules.yaml"
-        rules.write_text(RULES)
-        try:
-            port_in_use(work, rules)
-            without_brokers(work, rules)
-            at_work(work, rules)
-        except Failure as failure:
-            print(f"FAILED: {failure}")
-            return 1
-    return 0
+def run(work):
+    rules = work / "rules.yaml"
+    rules.write_text(RULES)
+    port_in_use(work, rules)
+    without_brokers(work, rules)
+    at_work(work, rules)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of("metrics", run))

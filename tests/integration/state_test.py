@@ -8,11 +8,9 @@ than 1 % of the changelog may be read. Then the service goes on with more teleme
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from harness import BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, up_to
+from harness import BIN, Broker, Failure, Service, backtest, check_same_alerts, exit_code_of, quantile_rules, up_to
 
 RULES = """groups:
   - name: state
@@ -104,21 +102,8 @@ def run(work):
         whole.write_bytes(a.read_bytes() + b.read_bytes())
         joined.append(whole)
     expected = up_to(backtest(rules, joined, work / "expected.jsonl", service.config), tick)
-    differences = compare_logs(expected, actual, quantile_rules(rules))
-    print(f"{len(expected)} alert events of the backtest up to {tick}, {len(actual)} on the broker, {len(differences)} instances differ")
-    if not expected or differences:
-        raise Failure("\n".join(differences[:3]) or "the load raised no alerts: nothing was shown")
-
-
-def main():
-    with tempfile.TemporaryDirectory(prefix="tocsin-state-") as directory:
-        try:
-            run(Path(directory))
-        except Failure as failure:
-            print(f"FAILED: {failure}")
-            return 1
-    return 0
+    check_same_alerts(expected, actual, tick, quantile_rules(rules))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of("state", run))
