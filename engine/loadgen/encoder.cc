@@ -107,7 +107,10 @@ std::string bytes_field(uint32_t field_tag, std::string_view bytes) {
 }
 
 std::string label_field(std::string_view name, std::string_view value) {
-  return bytes_field(kLabels, bytes_field(kMapKey, name) + bytes_field(kMapValue, value));
+  std::string entry;
+  append_bytes(entry, kMapKey, name);
+  append_bytes(entry, kMapValue, value);
+  return bytes_field(kLabels, entry);
 }
 
 }  // namespace
