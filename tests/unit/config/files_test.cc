@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "tests/unit/temporary_directory.h"
 
 namespace tocsin::config {
 namespace {
@@ -15,16 +16,11 @@ using testing::HasSubstr;
 class RuleFilesTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() /
-                 ("rule_files_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-    for (const char* name : {"b.yaml", "a.yaml", "c.yml"}) std::ofstream(directory_ / name) << name;
+    for (const char* name : {"b.yaml", "a.yaml", "c.yml"}) std::ofstream(path(name)) << name;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  std::string path(const std::string& name) const { return directory_.file(name); }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(RuleFilesTest, PatternsKeepTheirOrderAndFilesWithinThemAreSorted) {
@@ -50,7 +46,7 @@ TEST_F(RuleFilesTest, ADirectoryMayHaveThePatternsCharactersInItsName) {
 
 TEST_F(RuleFilesTest, AFileIsReadWhole) {
   EXPECT_EQ(read_file(path("a.yaml")).value(), "a.yaml");
-  EXPECT_THAT(read_file(directory_.string()).status().message(), HasSubstr("Is a directory"));
+  EXPECT_THAT(read_file(directory_.path().string()).status().message(), HasSubstr("Is a directory"));
 }
 
 }  // namespace

@@ -2,11 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -14,6 +12,7 @@
 #include "engine/log/memory_log.h"
 #include "engine/log/padding.h"
 #include "tests/unit/log/recording_listener.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace tocsin::log {
 namespace {
@@ -63,6 +62,7 @@ std::string delimited(const std::vector<std::string>& messages) {
 std::vector<std::string> many_messages(int count, size_t length_max) {
   std::mt19937 random(7);
   std::vector<std::string> messages;
+  messages.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) messages.push_back(fmt::format("{}{}", i, std::string(random() % length_max, 'x')));
   return messages;
 }
@@ -71,14 +71,8 @@ std::string lines(const std::vector<std::string>& messages) { return fmt::format
 
 class FileSourceTest : public testing::Test {
  protected:
-  FileSourceTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "file_source_XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~FileSourceTest() override { std::filesystem::remove_all(directory_); }
-
   std::string file(const std::string& name, const std::string& content) {
-    const std::string path = (directory_ / name).string();
+    std::string path = directory_.file(name);
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }
@@ -105,7 +99,7 @@ class FileSourceTest : public testing::Test {
     return read_all(*open({file(name, content)}, std::move(options)));
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   RecordingListener listener_;
 };
 
@@ -250,7 +244,7 @@ TEST_F(FileSourceTest, LinesMayBeHugeUpToTheLimit) {
   const std::string huge(64 << 20, 'h');
   EXPECT_THAT(values_of("a.jsonl.zst", zstd("a\n" + huge + "\nb\n")), ElementsAre("a", huge, "b"));
   const std::vector<std::string> values = values_of("b.jsonl.zst", zstd("a\n\n" + huge + "h\nb\n"));
-  EXPECT_THAT(values, ElementsAre("a", "error invalid argument: " + (directory_ / "b.jsonl.zst").string() +
+  EXPECT_THAT(values, ElementsAre("a", "error invalid argument: " + directory_.file("b.jsonl.zst") +
                                            " line 3 is longer than the 67108864 bytes allowed"));
 }
 
@@ -303,8 +297,8 @@ TEST_F(FileSourceTest, RefusesWhatItCannotRead) {
     return FileSource::open(std::move(options), listener_).status().code();
   };
   EXPECT_EQ(code({}), StatusCode::kInvalidArgument);
-  EXPECT_EQ(code({(directory_ / "none.jsonl").string()}), StatusCode::kNotFound);
-  EXPECT_EQ(code({directory_.string()}), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({directory_.file("none.jsonl")}), StatusCode::kNotFound);
+  EXPECT_EQ(code({directory_.path().string()}), StatusCode::kInvalidArgument);
   EXPECT_EQ(code({file("a.csv", "")}), StatusCode::kInvalidArgument);
   EXPECT_EQ(code({"-", "-"}), StatusCode::kInvalidArgument);
   EXPECT_EQ(code({"-"}), StatusCode::kOk);
@@ -326,6 +320,7 @@ TEST_F(FileSourceTest, FilesArePartitionsInTheOrderGivenAndTakeTurns) {
 
 TEST_F(FileSourceTest, ReadsManyFiles) {
   std::vector<std::string> paths;
+  paths.reserve(300);
   for (int i = 0; i < 300; ++i) paths.push_back(file(fmt::format("{}.jsonl", i), fmt::format("{}\n", i)));
   const auto source = open(paths);
   EXPECT_EQ(read_all(*source).size(), 300U);

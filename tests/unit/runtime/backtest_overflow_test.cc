@@ -2,13 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "engine/runtime/backtest.h"
 #include "tests/unit/runtime/engine_fixture.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace tocsin {
 namespace {
@@ -30,9 +29,6 @@ groups:
 class BacktestOverflow : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = std::filesystem::temp_directory_path() / "tocsin-overflow-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     std::ofstream file(path());
     for (int i = 0; i < 6'000; ++i) {
       const bool bad_time = i > 2'000 && i < 4'000;
@@ -42,9 +38,8 @@ class BacktestOverflow : public testing::Test {
     }
     file << event_at(-7'200'000) << "\nno event\n";
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  std::string path() const { return directory_ / "events.jsonl"; }
+  std::string path() const { return directory_.file("events.jsonl"); }
   std::unique_ptr<Backtest> run(int64_t max_series) {
     spdlog::set_level(spdlog::level::off);
     BacktestOptions options;
@@ -68,7 +63,7 @@ class BacktestOverflow : public testing::Test {
   }
 
  private:
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(BacktestOverflow, AlertsOfRulesThatDoNotGroupByTheLabelAreTheSame) {

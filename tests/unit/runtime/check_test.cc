@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "tests/unit/temporary_directory.h"
 
 namespace tocsin {
 namespace {
@@ -24,15 +25,9 @@ std::optional<std::string> environment(std::string_view name) {
 
 class Check : public ::testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-
   // A file on disk, as the command would pass it on.
   TextFile write(const std::string& name, const std::string& text) {
-    const std::string path = (directory_ / name).string();
+    const std::string path = directory_.file(name);
     std::ofstream(path) << text;
     return {path, text};
   }
@@ -41,14 +36,14 @@ class Check : public ::testing::Test {
     report_ = check_files(files, environment);
     std::vector<std::string> shown;
     for (std::string line : report_.lines) {
-      const std::string prefix = directory_.string() + "/";
+      const std::string prefix = directory_.file("");
       for (size_t at = line.find(prefix); at != std::string::npos; at = line.find(prefix)) line.erase(at, prefix.size());
       shown.push_back(line);
     }
     return shown;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   CheckReport report_;
 };
 

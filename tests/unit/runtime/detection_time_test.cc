@@ -7,13 +7,6 @@
 namespace tocsin {
 namespace {
 
-EngineOptions with_wall_clock() {
-  EngineOptions options;
-  options.max_future_skew = Duration{60'000};
-  options.idle_timeout = Duration{1'000};
-  return options;
-}
-
 constexpr const char* kRules = R"(
 groups:
 - name: g

@@ -42,6 +42,15 @@ struct EngineOptions {
   SharedLedger* ledger = nullptr;
 };
 
+// As in service: events from the future are refused, and partitions that stand still do not hold the others back.
+inline EngineOptions with_wall_clock(int32_t inputs = 1) {
+  EngineOptions options;
+  options.inputs = inputs;
+  options.max_future_skew = Duration{60'000};
+  options.idle_timeout = Duration{1'000};
+  return options;
+}
+
 class Engine {
  public:
   explicit Engine(std::shared_ptr<const Plan> plan, EngineOptions options = {})

@@ -44,13 +44,6 @@ groups:
     by: [pod]
 )";
 
-EngineOptions with_wall_clock() {
-  EngineOptions options;
-  options.max_future_skew = Duration{60'000};
-  options.idle_timeout = Duration{1'000};
-  return options;
-}
-
 // A process of one worker a stage, as `engine` stands.
 ProcessView view_of(Engine& engine) {
   ProcessView view;

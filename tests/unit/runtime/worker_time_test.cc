@@ -22,14 +22,6 @@ groups:
     expr: count[5s] > 2
 )";
 
-EngineOptions with_wall_clock(int32_t inputs = 1) {
-  EngineOptions options;
-  options.inputs = inputs;
-  options.max_future_skew = Duration{60'000};
-  options.idle_timeout = Duration{1'000};
-  return options;
-}
-
 TEST(FutureEvents, GoToTheDeadLettersAndDoNotMoveTheWatermark) {
   EngineOptions options = with_wall_clock();
   options.idle_timeout.reset();

@@ -5,15 +5,10 @@
 #include <random>
 
 #include "operators/sketch/tdigest.h"
+#include "tests/unit/sketch/encoded.h"
 
 namespace tocsin {
 namespace {
-
-std::string encoded(const TDigest& digest) {
-  std::string bytes;
-  digest.encode(bytes);
-  return bytes;
-}
 
 TDigest digest_of(size_t count, uint64_t max_weight, bool whole, uint64_t seed) {
   std::mt19937_64 random(seed);

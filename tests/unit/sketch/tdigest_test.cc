@@ -9,14 +9,10 @@
 #include <map>
 #include <random>
 
+#include "tests/unit/sketch/encoded.h"
+
 namespace tocsin {
 namespace {
-
-std::string encoded(const TDigest& digest) {
-  std::string bytes;
-  digest.encode(bytes);
-  return bytes;
-}
 
 // The k-th smallest for q = per_mille / 1000, with k in integers.
 double exact_quantile(const std::map<double, uint64_t>& weights, uint64_t n, uint64_t per_mille) {

@@ -1,38 +1,17 @@
 #pragma once
 
-// What the state tests share: a directory of their own, and short ways to read a whole store.
+// What the state tests share: a short way to read a whole store, beside a directory of their own.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "state/store.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace tocsin::state {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tocsin_state_XXXXXX").string();
-    TOCSIN_CHECK(::mkdtemp(pattern.data()) != nullptr, "no temporary directory");
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 using Content = std::map<std::string, std::string>;
 
