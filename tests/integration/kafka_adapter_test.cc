@@ -29,8 +29,7 @@ TEST(KafkaAdapter, ThePositionGoesPastMarkersAndAbortedRecordsToTheEnd) {
   const TopicPartition partition{input, 0};
   fill(input, 0, 3);
   const auto producer = make_producer(unique("producer"), {input});
-  std::vector<log::OutRecord> doomed;
-  for (int i = 0; i < 4; ++i) doomed.push_back(out(input, 0, "k", "doomed"));
+  const std::vector<log::OutRecord> doomed(4, out(input, 0, "k", "doomed"));
   log::OffsetCommit too_large;
   too_large.partition = partition;
   Member member(unique("group"), "m0", {input});

@@ -47,7 +47,7 @@ T must(Result<T> result) {
 }
 
 inline std::string make_topic(const std::string& stem, int32_t partitions, std::map<std::string, std::string> configs = {}) {
-  const std::string name = unique(stem);
+  std::string name = unique(stem);
   const auto admin = must(KafkaAdmin::open({.user = user_properties(), .client_id = "test-admin"}));
   must(admin->create({{.name = name, .partitions = partitions, .replication_factor = 1, .configs = std::move(configs)}}));
   return name;
@@ -175,6 +175,7 @@ class Member final : public log::ConsumerListener {
   }
   std::vector<std::string> values_seen() const {
     std::vector<std::string> values;
+    values.reserve(seen.size());
     for (const auto& [partition, value] : seen) values.push_back(value);
     return values;
   }

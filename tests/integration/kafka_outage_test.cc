@@ -29,7 +29,7 @@ class Copier {
   Status step() {
     std::this_thread::sleep_for(pace);
     const size_t before = member_.seen.size();
-    const Status polled = member_.poll_once();
+    Status polled = member_.poll_once();
     if (!polled.ok()) return polled;
     if (member_.seen.size() == before) return {};
     log::Transaction transaction = member_.progress();

@@ -81,7 +81,9 @@ TEST(ResultDeathTest, TakingAValueThatIsNotThereAborts) {
   EXPECT_DEATH(static_cast<void>(none.value()), "broker away");
 }
 
-TEST(ResultDeathTest, AnOkStatusIsNoReasonForNoValue) { EXPECT_DEATH(Result<int>{Status::ok_status()}, "needs an error"); }
+TEST(ResultDeathTest, AnOkStatusIsNoReasonForNoValue) {
+  EXPECT_DEATH(static_cast<void>(Result<int>{Status::ok_status()}), "needs an error");
+}
 
 }  // namespace
 }  // namespace tocsin

@@ -131,7 +131,7 @@ TEST(Framing, ProtobufBehindASchemaIdAndMessageIndexes) {
   const std::string header = "\0\0\0\1\2"s;
   for (const std::string& indexes : {"\0"s, "\x02\x00"s, "\x02\x02"s, "\x04\x02\x80\x01"s, "\x06\x00\x00\x00"s}) {
     for (const Format format : {Format::kAuto, Format::kProtobuf}) {
-      const std::string message = header + indexes + batch;
+      const std::string message = std::string(header).append(indexes).append(batch);
       const Payload payload = find_payload(message, "", format);
       EXPECT_EQ(payload.reason, "");
       EXPECT_EQ(payload.format, Format::kProtobuf);

@@ -206,7 +206,7 @@ TEST(Protobuf, ABrokenBatchHasNoEvents) {
                                  "abc"s,
                                  "\x00"s, "\x0C"s, "\x0A\xFF\xFF\xFF\xFF\x7F"s, "garbage"s, "\x10\x80"s}) {
     Harness harness({"domain"}, Format::kProtobuf);
-    const std::string message = good + batch_of("\x08\x01"s) + good + bad;
+    const std::string message = std::string(good).append(batch_of("\x08\x01"s)).append(good).append(bad);
     const EventBatch& batch = harness.decode(message);
     EXPECT_TRUE(batch.events().empty());
     ASSERT_EQ(batch.dead_letters().size(), 1U);

@@ -275,6 +275,7 @@ TEST(MemoryGroup, ThreadsThatJoinAndLeaveProcessEachRecordOnce) {
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int i = 0; i < 3; ++i) threads.emplace_back(work, i);
   size_t fed = 0;
   for (; lives < kLives || fed < 1'000; ++fed) {

@@ -89,6 +89,7 @@ class Stage1 {
 
 std::shared_ptr<const Plan> plan_by(const std::vector<std::pair<std::string, std::string>>& exprs_and_by) {
   std::vector<std::vector<std::string>> rules;
+  rules.reserve(exprs_and_by.size());
   for (const auto& [expr, by] : exprs_and_by) rules.push_back({"expr: '" + expr + "'", "by: [" + by + "]"});
   return plan_of(rules_text(rules));
 }

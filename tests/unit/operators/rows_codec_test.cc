@@ -30,6 +30,7 @@ Partial partial_of(int latencies, uint64_t first_us, int64_t pane_start_ms) {
     }
   }
   std::vector<uint32_t> values;
+  values.reserve(static_cast<size_t>(latencies));
   for (int i = 0; i < latencies; ++i) values.push_back(static_cast<uint32_t>(first_us) + 5 * static_cast<uint32_t>(i));
   if (latencies > 0) partial.sketch.parts.add_values(values);
   total.latency_count = static_cast<uint64_t>(latencies);

@@ -95,6 +95,7 @@ TEST(RuleFamily, TheSearchFindsTheVerdictsFromWhereverItBegins) {
 
 TEST(RuleFamily, ASmallMoveIsFoundWithAFewQuestions) {
   std::vector<std::string> exprs;
+  exprs.reserve(1'000);
   for (int i = 0; i < 1'000; ++i) exprs.push_back(fmt::format("count[5m] > {}", i));
   const std::shared_ptr<const Plan> plan = plan_of_exprs(exprs);
   const std::vector<RuleFamily> families = families_of(*plan);

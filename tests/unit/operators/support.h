@@ -33,6 +33,7 @@ inline std::string rules_text(const std::vector<std::vector<std::string>>& rules
 
 inline std::shared_ptr<const Plan> plan_of_exprs(const std::vector<std::string>& exprs) {
   std::vector<std::vector<std::string>> rules;
+  rules.reserve(exprs.size());
   for (const std::string& expr : exprs) rules.push_back({"expr: '" + expr + "'"});
   return plan_of(rules_text(rules));
 }

@@ -2,6 +2,7 @@
 
 #include "operators/verdict.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/operators/support.h"
@@ -33,8 +34,8 @@ TEST(Verdict, AndOrNotAreThreeValued) {
     EXPECT_EQ(truth_of(left), a);
     EXPECT_EQ(truth_of("not " + left), a == "none" ? "none" : a == "true" ? "false" : "true");
     for (const auto& [b, right] : terms) {
-      EXPECT_EQ(truth_of(left + " and " + right), both(a, b)) << a << " and " << b;
-      EXPECT_EQ(truth_of(left + " or " + right), either(a, b)) << a << " or " << b;
+      EXPECT_EQ(truth_of(fmt::format("{} and {}", left, right)), both(a, b)) << a << " and " << b;
+      EXPECT_EQ(truth_of(fmt::format("{} or {}", left, right)), either(a, b)) << a << " or " << b;
     }
   }
 }

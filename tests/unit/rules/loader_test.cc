@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -284,8 +285,9 @@ TEST(Unsupported, PartsOfExpressionsAreRefusedByName) {
       {"p95[5m] offset 1d > 5s", "'offset'"},
   };
   for (const auto& [expr, name] : cases) {
-    EXPECT_THAT(errors_of_expr(expr), ElementsAre("r.yaml:5:11: " + name + tail)) << expr;
-    EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", "resolve: " + expr}), ElementsAre("r.yaml:6:14: " + name + tail)) << expr;
+    const std::string message = name + tail;
+    EXPECT_THAT(errors_of_expr(expr), ElementsAre("r.yaml:5:11: " + message)) << expr;
+    EXPECT_THAT(errors({"alert: A", "expr: count[5m] > 1", "resolve: " + expr}), ElementsAre("r.yaml:6:14: " + message)) << expr;
     EXPECT_THAT(errors({"alert: A", "expr: " + expr, "enabled: false"}), IsEmpty()) << expr;
   }
 }
@@ -294,8 +296,8 @@ TEST(Unsupported, KeysOfRulesAreRefusedByName) {
   const std::string tail = " is not supported by this version of tocsin yet; remove the rule or set enabled: false";
   for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
            {"expect", "[{region: eu}]"}, {"escalation", "[{after: 5m, severity: CRITICAL}]"}, {"warmup", "5m"}}) {
-    const std::vector<std::string> lines = {"alert: A", "by: [region]", "expr: count[5m] > 1", key + ": " + value};
-    EXPECT_THAT(errors(lines), ElementsAre(HasSubstr("'" + key + "'" + tail)));
+    const std::vector<std::string> lines = {"alert: A", "by: [region]", "expr: count[5m] > 1", fmt::format("{}: {}", key, value)};
+    EXPECT_THAT(errors(lines), ElementsAre(HasSubstr(fmt::format("'{}'{}", key, tail))));
     std::vector<std::string> disabled = lines;
     disabled.push_back("enabled: false");
     EXPECT_THAT(errors(disabled), IsEmpty());

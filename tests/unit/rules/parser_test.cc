@@ -14,7 +14,7 @@ std::string canonical(std::string_view text) {
     const ParseError& error = parsed.error();
     return std::to_string(error.position.line) + ":" + std::to_string(error.position.column) + ": " + error.message;
   }
-  const std::string printed = to_string(parsed.value());
+  std::string printed = to_string(parsed.value());
   const Parsed<Expr> again = parse_expression(printed);
   EXPECT_TRUE(again.ok()) << printed;
   EXPECT_EQ(again.ok() ? to_string(again.value()) : "", printed);
