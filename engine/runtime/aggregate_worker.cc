@@ -39,7 +39,7 @@ Status AggregateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
   look_for_groups();
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
-  const Status polled = consumer_->poll(timeout, records_);
+  Status polled = consumer_->poll(timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
     spdlog::warn("aggregate {}: {}", options_.worker, polled.message());
   } else if (!polled.ok()) {
@@ -273,7 +273,7 @@ Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
-  const Status rewound = consumer_->rewind();
+  Status rewound = consumer_->rewind();
   if (rewound.code() != StatusCode::kUnavailable) return rewound;
   spdlog::warn("aggregate {}: {}", options_.worker, rewound.message());
   return {};  // the next polls go on with it

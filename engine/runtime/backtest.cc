@@ -25,7 +25,7 @@ log::TopicOptions keep(log::Retain retain) {
 Backtest::Backtest() = default;
 Backtest::~Backtest() = default;
 
-Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options, std::shared_ptr<const Plan> plan) {
+Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options, const std::shared_ptr<const Plan>& plan) {
   std::unique_ptr<Backtest> self(new Backtest);
   log::MemoryLogOptions log_options;
   log_options.clock = system_now;

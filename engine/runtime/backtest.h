@@ -43,7 +43,7 @@ struct BacktestCounters {
 
 class Backtest {
  public:
-  static Result<std::unique_ptr<Backtest>> open(const BacktestOptions& options, std::shared_ptr<const Plan> plan);
+  static Result<std::unique_ptr<Backtest>> open(const BacktestOptions& options, const std::shared_ptr<const Plan>& plan);
   ~Backtest();
 
   // One round of both stages. False when all is done.

@@ -149,6 +149,7 @@ class Checker {
   // Whether a rule is enabled, or could not be read.
   bool check_rules(const std::vector<TextFile>& files, const rules::LoadOptions& options) {
     std::vector<std::pair<std::string, std::string>> pairs;
+    pairs.reserve(files.size());
     for (const TextFile& file : files) pairs.emplace_back(file.name, file.text);
     const rules::LoadResult loaded = rules::load_rules(pairs, options);
     for (const rules::Finding& finding : loaded.findings) add(finding.severity, finding.file, finding.text);

@@ -57,6 +57,7 @@ DetectionReport judge(const std::vector<Incident>& incidents, const std::vector<
     if (alert.state() == "firing") firings.push_back(&alert);
   }
   std::vector<const Incident*> all;
+  all.reserve(incidents.size());
   for (const Incident& incident : incidents) all.push_back(&incident);
   report.all = detection(all, firings, grace, report.missed);
   for (const std::string& rule : rules) {

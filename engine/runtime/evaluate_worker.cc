@@ -35,7 +35,7 @@ EvaluateWorker::~EvaluateWorker() {
 Status EvaluateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(settle(false));
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
-  const Status polled = consumer_->poll(ticks_left() ? Duration{0} : timeout, records_);
+  Status polled = consumer_->poll(ticks_left() ? Duration{0} : timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
     spdlog::warn("evaluate {}: {}", options_.worker, polled.message());
   } else if (!polled.ok()) {
@@ -280,7 +280,7 @@ Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome)
   if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
   ++counters_.rewinds;
-  const Status rewound = consumer_->rewind();
+  Status rewound = consumer_->rewind();
   if (rewound.code() != StatusCode::kUnavailable) return rewound;
   spdlog::warn("evaluate {}: {}", options_.worker, rewound.message());
   return {};  // the next polls go on with it

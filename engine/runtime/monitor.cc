@@ -38,6 +38,7 @@ WorkerStatus& Monitor::add_worker(std::string name, Role role, FlightRecorder re
 std::vector<const WorkerStatus*> Monitor::statuses() const {
   const std::lock_guard lock(mutex_);
   std::vector<const WorkerStatus*> statuses;
+  statuses.reserve(workers_.size());
   for (const Worker& worker : workers_) statuses.push_back(&worker.status);
   return statuses;
 }

@@ -170,7 +170,7 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
     write_status(worker, status);
     status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
-  const Status closed = worker.close();
+  Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
   return closed;
 }
@@ -204,7 +204,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
     write_status(worker, status);
     status.metrics.refresh(system_now(), [&] { return worker.metrics(); });
   }
-  const Status closed = worker.close();
+  Status closed = worker.close();
   recorder.enter(FlightRecorder::Phase::kStopped);
   return closed;
 }
@@ -242,6 +242,7 @@ Result<StateDirectory> open_state(const config::Config& config, const MemoryBudg
 
 std::vector<std::string> rule_names(const Plan& plan) {
   std::vector<std::string> names;
+  names.reserve(plan.rules.size());
   for (const PlannedRule& planned : plan.rules) names.push_back(planned.rule.name);
   return names;
 }
@@ -328,7 +329,7 @@ class WorkerThreads {
 
 }  // namespace
 
-Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, Cluster& cluster, std::stop_token stop) {
+Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, Cluster& cluster, const std::stop_token& stop) {
   const config::Config& config = options.config;
   std::stop_source stopping;
   const std::stop_callback forward(stop, [&stopping] { stopping.request_stop(); });
@@ -377,7 +378,7 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   workers.join();
   monitor.set_store({});
   const Status closed = directory.store->close();
-  const Status ended = workers.outcome().ok() ? closed : workers.outcome();
+  Status ended = workers.outcome().ok() ? closed : workers.outcome();
   if (ended.ok()) spdlog::info("{} has ended in good order", config.instance);
   return ended;
 }

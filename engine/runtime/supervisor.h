@@ -26,6 +26,6 @@ struct SupervisorOptions {
 };
 
 // Returns when `stop` is requested and everything is committed and closed, or when a worker has failed.
-Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, Cluster& cluster, std::stop_token stop);
+Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> plan, Cluster& cluster, const std::stop_token& stop);
 
 }  // namespace tocsin

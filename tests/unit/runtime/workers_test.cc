@@ -116,6 +116,7 @@ TEST(Workers, AnEventLaterThanAllowedCountsNowhere) {
 
 std::vector<std::pair<std::string, std::string>> headers_of(const log::LogEntry& entry) {
   std::vector<std::pair<std::string, std::string>> headers;
+  headers.reserve(entry.headers.size());
   for (const log::Header& header : entry.headers) headers.emplace_back(header.name, header.value);
   return headers;
 }
