@@ -107,10 +107,7 @@ std::string bytes_field(uint32_t field_tag, std::string_view bytes) {
 }
 
 std::string label_field(std::string_view name, std::string_view value) {
-  std::string entry;
-  append_bytes(entry, kMapKey, name);
-  append_bytes(entry, kMapValue, value);
-  return bytes_field(kLabels, entry);
+  return bytes_field(kLabels, bytes_field(kMapKey, name) + bytes_field(kMapValue, value));
 }
 
 }  // namespace
@@ -121,7 +118,7 @@ Encoder::Encoder(const LoadOptions& options)
   for (const std::string& domain : options.domains) {
     names_.domain.push_back(json ? json_string(domain) : bytes_field(kDomain, domain));
     for (const std::string& operation : options.operations) {
-      const std::string name = domain + "." + operation;
+      const std::string name = fmt::format("{}.{}", domain, operation);
       names_.operation.push_back(json ? json_string(name) : bytes_field(kOperation, name));
     }
   }
