@@ -239,9 +239,9 @@ def at_work(work, rules):
         events = [json.dumps({"ts": now + n, "domain": "chat", "error_code": "503"}) for n in range(5)]
         feed(broker, work, "metrics-in", events + ['{"domain": "chat"}'])
         after = wait_until("an alert is counted", lambda: fired(pages), 30)
-        check_counts(after, {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18, "tocsin_events_total": 5,
-                             "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1, "tocsin_ready": 1,
-                             "tocsin_alert_commit_delay_seconds_count": 1})
+        check_counts(after, {"tocsin_input_messages_total": 6, "tocsin_input_bytes_total": sum(map(len, events)) + 18,
+                             "tocsin_events_total": 5, "tocsin_dead_letters_total": 1, "tocsin_series": 1, "tocsin_groups": 1,
+                             "tocsin_ready": 1, "tocsin_alert_commit_delay_seconds_count": 1})
         expect("instances that fire", value(after, "tocsin_alerts", rule="Errors", state="firing"), 1)
         expect("dead letters in the topic", len(broker.dump("metrics.dead-letters")), 1)
         check_delays(after, broker.dump("metrics.alerts")[0]["evidence"])
