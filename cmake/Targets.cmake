@@ -15,11 +15,28 @@ if(TOCSIN_SANITIZE STREQUAL "address")
   target_compile_options(tocsin_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
   target_link_options(tocsin_options INTERFACE -fsanitize=address,undefined)
 elseif(TOCSIN_SANITIZE STREQUAL "thread")
+  add_library(tocsin_thread_sanitizer OBJECT "${CMAKE_CURRENT_LIST_DIR}/thread_sanitizer/runtime.cc")
+  target_compile_features(tocsin_thread_sanitizer PRIVATE cxx_std_20)
   target_compile_options(tocsin_options INTERFACE -fsanitize=thread)
   target_link_options(tocsin_options INTERFACE -fsanitize=thread)
+  target_link_libraries(tocsin_options INTERFACE $<TARGET_OBJECTS:tocsin_thread_sanitizer>)
 elseif(NOT TOCSIN_SANITIZE STREQUAL "")
   message(FATAL_ERROR "TOCSIN_SANITIZE is '${TOCSIN_SANITIZE}'; it may be address, thread or empty")
 endif()
+
+# Tests with a sanitizer are slower, those of one long loop most of all: ctest waits this many times as long for them.
+set(tocsin_patience 1)
+if(TOCSIN_SANITIZE STREQUAL "address")
+  set(tocsin_patience 3)
+elseif(TOCSIN_SANITIZE STREQUAL "thread")
+  set(tocsin_patience 10)
+endif()
+
+# tocsin_timeout(VARIABLE seconds): what ctest's TIMEOUT shall be for a test that may take so long without a sanitizer.
+function(tocsin_timeout variable seconds)
+  math(EXPR patient "${seconds} * ${tocsin_patience}")
+  set(${variable} ${patient} PARENT_SCOPE)
+endfunction()
 
 # tocsin_library(NAME SOURCES a.cc b.cc [DEPS targets...] [PRIVATE_DEPS targets...])
 function(tocsin_library name)
@@ -29,7 +46,9 @@ function(tocsin_library name)
 endfunction()
 
 # tocsin_test(NAME SOURCES a_test.cc [DEPS targets...]): a GoogleTest binary, each test registered with ctest under label "unit".
+# `unit_tests` builds all of them, and nothing else.
 include(GoogleTest)
+add_custom_target(unit_tests)
 function(tocsin_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
@@ -37,5 +56,7 @@ function(tocsin_test name)
   # GCC 12, optimising, sees overlaps and uninitialised bytes in std::string that cannot be (GCC bugs 105651, 105562).
   # What tests spend their time in are the libraries, compiled as ever; the tests themselves are for compiling fast.
   target_compile_options(${name} PRIVATE -Wno-restrict -Wno-maybe-uninitialized $<$<CONFIG:Release>:-O1>)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+  tocsin_timeout(timeout 120)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT ${timeout})
+  add_dependencies(unit_tests ${name})
 endfunction()
