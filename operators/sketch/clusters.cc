@@ -209,32 +209,37 @@ Clusters added(const Clusters& a, const Clusters& b) {
   return sum;
 }
 
-void thin(Clusters& clusters, const ClusterLimit& limit) {
+void thin(Clusters& clusters, const ClusterLimit& limit, std::span<const Mark> kept) {
   std::vector<Mark>& marks = clusters.marks;
   std::vector<uint64_t>& gaps = clusters.gaps;
   const size_t size = marks.size();
   if (size <= 2) return;
   gaps.resize(size, 0);
 
-  size_t kept = 1;
-  uint64_t before = marks[0].weight;  // up to and with the last kept mark
+  auto next_kept = kept.begin();
+  const auto is_kept = [&](const Mark& mark) {
+    while (next_kept != kept.end() && next_kept->value < mark.value) ++next_kept;
+    return next_kept != kept.end() && next_kept->value == mark.value;
+  };
+  size_t end = 1;
+  uint64_t before = marks[0].weight;  // up to and with the last mark that stays
   bool any_gap = false;
   for (size_t i = 1; i < size; ++i) {
     // Goes on to the last mark before which the limit still has room.
     const uint64_t room = limit.from(before);
     uint64_t gap = gaps[i];
-    while (i + 1 < size && gap + marks[i].weight + gaps[i + 1] <= room) {
+    while (i + 1 < size && gap + marks[i].weight + gaps[i + 1] <= room && !is_kept(marks[i])) {
       gap += marks[i].weight + gaps[i + 1];
       ++i;
     }
-    marks[kept] = marks[i];
-    gaps[kept] = gap;
-    ++kept;
+    marks[end] = marks[i];
+    gaps[end] = gap;
+    ++end;
     any_gap = any_gap || gap != 0;
     before += gap + marks[i].weight;
   }
-  marks.resize(kept);
-  gaps.resize(kept);
+  marks.resize(end);
+  gaps.resize(end);
   if (!any_gap) gaps.clear();
 }
 

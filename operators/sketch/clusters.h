@@ -46,8 +46,8 @@ class ClusterLimit {
  public:
   static constexpr double kDelta = 400;
   // A single split or look-up costs at most this part of the promise. What the splits of thousands of merges add up to cannot be
-  // bounded; the worst orders and distributions that we could build come to 0.9 of the promise (tests/unit/sketch).
-  static constexpr double kPartOfPromise = 0.4;
+  // bounded; the worst orders and distributions that we could build come to 0.9 of the promise, at ten million values (tests/unit/sketch).
+  static constexpr double kPartOfPromise = 0.25;
 
   explicit ClusterLimit(uint64_t count);
 
@@ -70,8 +70,9 @@ Clusters clusters_of_sorted(std::span<const T> values, size_t exact_limit);
 // All that is in `a` and in `b`.
 Clusters added(const Clusters& a, const Clusters& b);
 
-// Takes out every mark that the limit allows to go, its weight into the gap. Doing it again changes nothing.
-void thin(Clusters& clusters, const ClusterLimit& limit);
+// Takes out every mark that the limit allows to go, its weight into the gap. Doing it again changes nothing. Those that are in `kept`, in
+// ascending order, stay.
+void thin(Clusters& clusters, const ClusterLimit& limit, std::span<const Mark> kept = {});
 
 // The value that lies `share` (0 to 1) of the way from low to high, measured in octaves and evenly inside each if both have the same
 // sign, evenly over all otherwise. Monotone in `share`, never outside [low, high].

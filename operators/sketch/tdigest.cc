@@ -45,7 +45,7 @@ void TDigest::add_sorted_values(std::span<const T> values) {
   if (values.empty()) return;
   settle();
   count_ += values.size();
-  join(clusters_of_sorted(values, kRawLimit));
+  join(clusters_of_sorted(values, kRawLimit), values.size());
 }
 
 void TDigest::add(double value, uint64_t weight) {
@@ -86,20 +86,28 @@ void TDigest::merge(const TDigest& other) {
   }
   settle();
   count_ += other.count_;
-  join(other.clusters_);
+  join(other.clusters_, other.count_);
 }
 
-// Expects count_ to include `more` already.
-void TDigest::join(const Clusters& more) const {
-  clusters_ = clusters_.marks.empty() ? more : added(clusters_, more);
-  if (clusters_.marks.size() > kMaxMarks) thin(clusters_, ClusterLimit(count_));
+// Expects count_ to include `more` already, which weighs `weight`.
+void TDigest::join(const Clusters& more, uint64_t weight) const {
+  Clusters sum = clusters_.marks.empty() ? more : added(clusters_, more);
+  if (sum.marks.size() > kUsualMarks) {
+    const ClusterLimit limit(count_);
+    const uint64_t lighter = std::min(weight, count_ - weight);
+    if (lighter <= count_ / kAbsorbed) thin(sum, limit, lighter == weight ? clusters_.marks : more.marks);
+    if (sum.marks.size() > kMaxMarks) thin(sum, limit);
+  }
+  clusters_ = std::move(sum);
 }
 
 void TDigest::settle() const {
   if (pending_.empty()) return;
   const Clusters more = clusters_of(pending_);
   pending_.clear();
-  join(more);
+  uint64_t weight = 0;
+  for (const Mark& mark : more.marks) weight += mark.weight;
+  join(more, weight);
 }
 
 double TDigest::min() const {

@@ -6,8 +6,9 @@
 // Exact while it holds at most kRawLimit different values: then it is the sorted list of (value, weight) itself, so that counts
 // above any threshold can be taken from it (latencies are whole microseconds below 2^53). Beyond that: clusters sized by scale
 // function k2 with delta = 400, and in the middle by the rank error that is promised. Unlike the paper's they are kept by their
-// bounds, not by their means, and so never overlap: clusters.h says why. Marks are thinned out only when they are more than
-// kMaxMarks and in encode(), since every round costs accuracy. Reproducible: the same calls in the same order give the same bytes.
+// bounds, not by their means, and so never overlap: clusters.h says why. Every mark that goes and every one that comes into a cluster costs
+// accuracy. So what is light beside a digest leaves the digest's marks where they are, and otherwise they are thinned out only when they
+// are more than kMaxMarks, and in encode(). Reproducible: the same calls in the same order give the same bytes.
 //
 // Thread:     worker-confined value type; const functions too may sort in what add() has left, so none may run beside another.
 // Invariants: (1) count() is the exact sum of all weights; (2) min() and max() are exact; (3) raw() is exact.
@@ -66,11 +67,13 @@ class TDigest {
 
  private:
   static constexpr size_t kPendingLimit = 1024;
+  static constexpr size_t kUsualMarks = 1024;
+  static constexpr uint64_t kAbsorbed = 8;  // what weighs at most this part of a digest leaves the other's marks where they are
 
   template <typename T>
   void add_sorted_values(std::span<const T> values);
   void add_raw(Entry entry);
-  void join(const Clusters& more) const;
+  void join(const Clusters& more, uint64_t weight) const;
   void settle() const;
 
   uint64_t count_ = 0;

@@ -38,7 +38,7 @@ TEST_F(RuleFilesTest, EveryPatternThatFitsNothingIsNamed) {
 }
 
 TEST_F(RuleFilesTest, ADirectoryMayHaveThePatternsCharactersInItsName) {
-  const std::filesystem::path odd = directory_ / "a[1]*\\?";
+  const std::filesystem::path odd = directory_.path() / "a[1]*\\?";
   std::filesystem::create_directories(odd);
   std::ofstream(odd / "r.yaml") << "r";
   EXPECT_THAT(rule_files({literal_pattern(odd.string()) + "/*.yaml"}).value(), ElementsAre((odd / "r.yaml").string()));

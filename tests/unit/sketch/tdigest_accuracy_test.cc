@@ -222,22 +222,50 @@ TEST_P(TDigestAccuracy, HoldsForAnyDistributionOrderAndWayOfMerging) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, TDigestAccuracy, testing::Values(1, 2, 63, 64, 65, 100, 1000, 30'000), testing::PrintToStringParamName());
 
-TEST(TDigestAccuracyAtScale, AMillionValuesInTheWorstOrders) {
-  std::mt19937_64 random(11);
-  for (const size_t which : {size_t{1}, size_t{2}, size_t{4}, size_t{5}}) {
-    Values values(1'000'000);
-    for (double& value : values) value = distributions()[which].draw(random);
-    const Values ascending = sorted(values);
-    EXPECT_LE(worst_part_of_promise(buffer_by_buffer(values, 2048), ascending), 0.5) << distributions()[which].name;
-    for (const Values& ordered : {zigzag(ascending), inwards(ascending)}) {
-      const std::vector<TDigest> parts = leaves(ordered, 2048);
-      EXPECT_LE(worst_part_of_promise(in_a_chain(parts), ascending), 1.0) << distributions()[which].name;
-      EXPECT_LE(worst_part_of_promise(in_a_tree(parts, 4), ascending), 1.0) << distributions()[which].name;
-    }
+// One distribution a test, so that each stays short under sanitizers too. Parameters: how many values, and which distribution.
+class TDigestAccuracyAtScale : public testing::TestWithParam<std::tuple<size_t, size_t>> {
+ protected:
+  void expect_promise_kept(const char* order, const Values& values, double chain_part_max = 1.0) const {
+    const std::vector<TDigest> parts = leaves(values, 2048);
+    expect_at_most(chain_part_max, in_a_chain(parts), order, "chain");
+    expect_at_most(1.0, in_a_tree(parts, 4), order, "tree of 4");
   }
+
+  size_t count() const { return std::get<0>(GetParam()); }
+  size_t which() const { return std::get<1>(GetParam()); }
+  const Distribution& distribution() const { return distributions().at(which()); }
+
+  Values ascending_;
+
+ private:
+  void expect_at_most(double part_max, const TDigest& digest, const char* order, const char* way) const {
+    EXPECT_EQ(digest.count(), count()) << order << ", " << way;
+    EXPECT_LE(worst_part_of_promise(digest, ascending_), part_max) << distribution().name << ", " << order << ", " << way;
+  }
+};
+
+// One array of all values in turn beside the ascending one: at ten million each takes 80 MB.
+TEST_P(TDigestAccuracyAtScale, HoldsInAnyOrderAndWayOfMerging) {
+  std::mt19937_64 random(count() + which());
+  Values values(count());
+  for (double& value : values) value = distribution().draw(random);
+  ascending_ = sorted(values);
+  expect_promise_kept("as drawn", values, 0.5);
+  expect_promise_kept("ascending", ascending_);
+  values.assign(ascending_.rbegin(), ascending_.rend());
+  expect_promise_kept("descending", values);
+  expect_promise_kept("zigzag", zigzag(ascending_));
+  if (count() <= 1'000'000) expect_promise_kept("inwards", inwards(ascending_));
 }
 
-TEST(TDigestAccuracyAtScale, TenMillionValues) {
+INSTANTIATE_TEST_SUITE_P(Sizes, TDigestAccuracyAtScale,
+                         testing::Combine(testing::Values(100'000, 1'000'000, 10'000'000),
+                                          testing::Range(size_t{0}, distributions().size())),
+                         [](const auto& test) {
+                           return std::to_string(std::get<0>(test.param)) + "_" + std::to_string(std::get<1>(test.param));
+                         });
+
+TEST(TDigestAccuracyOfIntegers, TenMillionValues) {
   std::mt19937_64 random(12);
   TDigest digest;
   Values all;
@@ -283,7 +311,7 @@ TEST(TDigestAccuracyOfSizes, AnEncodingStaysSmallForAnyInput) {
     TDigest digest;
     for (int i = 0; i < 200'000; ++i) digest.add(distribution.draw(random), i % 2 == 0 ? 1 : 400 + random() % 400);
     const std::string bytes = encoded(digest);
-    EXPECT_LE(bytes.size(), 20'000U) << distribution.name;
+    EXPECT_LE(bytes.size(), 24'000U) << distribution.name;
     EXPECT_TRUE(TDigest::decode(bytes)) << distribution.name;
   }
 }
