@@ -189,11 +189,15 @@ void AggregateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
 bool AggregateWorker::flush_due() const {
   if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; })) return false;
   if (full()) return true;
-  if (clock_() - last_flush_ >= options_.flush_interval) return true;
+  const Duration interval = catches_up() ? std::max(options_.flush_interval, options_.catch_up_interval) : options_.flush_interval;
+  if (clock_() - last_flush_ >= interval) return true;
   if (std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return !in.assigned || in.finished; })) return true;
   // While catching up ticks are crossed all the time; only at the end of the log is a crossed tick worth a flush of its own.
   return drained_ && floor_to(slowest_watermark(), plan_->resolution) > flushed_watermark_;
 }
+
+// Then nobody waits for a single flush, and larger ones cost less: a transaction goes to every partials partition, however little it holds.
+bool AggregateWorker::catches_up() const { return !drained_ && clock_() - WallTime{slowest_watermark().ms} > kFarBehind; }
 
 v1::Frame AggregateWorker::make_header() {
   v1::Frame header;

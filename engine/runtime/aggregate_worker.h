@@ -40,6 +40,7 @@ struct AggregateOptions {
   Format format = Format::kAuto;
   log::StartPosition start;
   Duration flush_interval{100};
+  Duration catch_up_interval{500};  // at least this instead, while event time is far behind the wall clock and there is more to read
   size_t flush_bytes =
       size_t{32} << 20;           // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
@@ -131,6 +132,7 @@ class AggregateWorker final : public log::ConsumerListener {
   void pause_and_resume();
   void probe_ends();
   bool flush_due() const;
+  bool catches_up() const;
   EventTime slowest_watermark() const;
   Status flush();
   v1::Frame make_header();

@@ -65,7 +65,7 @@ Result<std::unique_ptr<Backtest>> Backtest::open(const BacktestOptions& options,
   evaluate.alerts.source = "tocsin/backtest";
   evaluate.alerts.format = AlertFormat::kProtobuf;
   evaluate.until = options.until;
-  evaluate.commit_interval = {10};
+  evaluate.commit_interval = evaluate.catch_up_interval = {10};
   use_memory(memory, nullptr, evaluate);
   self->evaluate_ = std::make_unique<EvaluateWorker>(std::move(evaluate), plan, self->leases_, *self->reader_, *self->evaluate_committer_,
                                                      self->recorder_, system_now);

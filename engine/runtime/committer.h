@@ -14,11 +14,15 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/status.h"
+#include "engine/base/time.h"
 #include "engine/log/log.h"
 #include "engine/runtime/flight_recorder.h"
 #include "engine/runtime/histogram.h"
 
 namespace tocsin {
+
+// Event time that is further behind the wall clock is being caught up with: then workers make fewer and larger transactions.
+inline constexpr Duration kFarBehind{10'000};
 
 // Runs one piece of work after the other, in order: on a thread of its own (`run`), or at once (backtest, tests).
 class Executor {

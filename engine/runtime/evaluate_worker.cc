@@ -191,11 +191,22 @@ Status EvaluateWorker::advance() {
 
 bool EvaluateWorker::commit_due() const {
   bool consumed = false;
+  bool alerts = false;
   for (const auto& [source, task] : tasks_) {
-    if (task.more || task.evaluator->has_alerts()) return true;
+    if (task.more) return true;
     consumed = consumed || task.consumed;
+    alerts = alerts || task.evaluator->has_alerts();
   }
-  return consumed && clock_() - last_commit_ >= options_.commit_interval;
+  const Duration since = clock_() - last_commit_;
+  if (catches_up()) return (consumed || alerts) && since >= std::max(options_.commit_interval, options_.catch_up_interval);
+  return alerts || (consumed && since >= options_.commit_interval);
+}
+
+// As in stage 1: nobody waits for an alert of long ago by the tenth of a second.
+bool EvaluateWorker::catches_up() const {
+  EventTime latest = EventTime::min();
+  for (const auto& [source, task] : tasks_) latest = std::max(latest, task.evaluator->evaluated().value_or(EventTime::min()));
+  return clock_() - WallTime{latest.ms} > kFarBehind;
 }
 
 void EvaluateWorker::append_alert(RaisedAlert& alert, log::Transaction& transaction) {

@@ -39,6 +39,7 @@ struct EvaluateOptions {
   AlertTopics alerts;
   uint32_t partials_partitions = 1;
   Duration commit_interval{100};
+  Duration catch_up_interval{500};             // at least this instead, while evaluation is far behind the wall clock
   size_t transaction_bytes = size_t{4} << 20;  // of state changes; ticks are cut into several transactions beyond it
   size_t memory_bytes =
       size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
@@ -123,6 +124,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   void tell_of_repeats(int32_t partition, int64_t offset);
   Status advance();
   bool commit_due() const;
+  bool catches_up() const;
   void append_alert(RaisedAlert& alert, log::Transaction& transaction);
   Status commit();
   Status settle(bool wait);

@@ -246,5 +246,33 @@ TEST(Restart, AnOlderCopyOfTheStateIsRefusedIfItsChangelogIsGone) {
   EXPECT_EQ(engine.step().code(), StatusCode::kDataLoss);
 }
 
+// Both workers' transactions for 6,000 events, read in 30 rounds of a tenth of a second, and how long after them all is committed.
+struct Pace {
+  uint64_t flushes = 0;
+  uint64_t commits = 0;
+  size_t alerts = 0;
+};
+Pace pace_at(int64_t ms_behind) {
+  EngineOptions options;
+  options.poll_records_max = 200;
+  Engine engine(plan_of(kRules), options);
+  engine.now_ms = kBaseMs + ms_behind;
+  for (int64_t ms = 0; ms < 6'000; ++ms) engine.feed(0, ms % 1'000 < 500 ? failure(ms) : success(ms));
+  engine.run(30);
+  const Pace pace = {engine.aggregate->counters().flushes, engine.evaluate->counters().commits, 0};
+  engine.drain();
+  return {pace.flushes, pace.commits, engine.alerts().size()};
+}
+
+TEST(Workers, MakeFewerTransactionsWhileTheyCatchUp) {
+  const Pace now = pace_at(0);
+  const Pace behind = pace_at(60'000);
+  EXPECT_EQ(now.flushes, 30U);
+  EXPECT_EQ(behind.flushes, 6U);
+  EXPECT_LE(behind.commits, 6U);
+  EXPECT_GE(now.commits, 4 * behind.commits);
+  EXPECT_EQ(behind.alerts, now.alerts);
+}
+
 }  // namespace
 }  // namespace tocsin
