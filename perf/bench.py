@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The reference job on a real broker: what an event costs `tocsin run`, beside a consumer that only adds up payload lengths.
 
-usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|2|1000 ...] [--repeat N]
+usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|p99|2|1000 ...] [--repeat N]
                 [--workers N] [--cpus N] [--out FILE] [--profile] [--keep]
 
 A run counts only if its alert log equals that of `tocsin backtest` over the same events. docs/benchmarks.md says what is measured and how.
@@ -28,9 +28,8 @@ import harness  # noqa: E402  the broker, the backtest and the comparison of ale
 import job  # noqa: E402
 import measure  # noqa: E402
 
-# What is run unless the options say otherwise: encoding, events, numbers of rules. A thousand rules are measured on a shorter load, beside
-# one rule on the same, since their alert logs are long.
-JOBS = [("protobuf", 20_000_000, [1, 2]), ("protobuf", 6_000_000, [1, 1000]), ("json", 4_000_000, [2])]
+# What is run unless the options say otherwise: encoding, events, sets of rules (job.py).
+JOBS = [("protobuf", 20_000_000, ["1", "p99", "2", "1000"]), ("json", 10_000_000, ["2"])]
 END_MS = 3000  # before the end of event time the last tick may be: jitter, out-of-orderness and the interval of the rules
 BARE = {"bare": "bare_consumer", "bare_mimalloc": "bare_consumer_mimalloc"}
 
@@ -40,8 +39,8 @@ def parse(arguments):
     parser.add_argument("what", nargs="?", default="drain", choices=["drain"])
     parser.add_argument("--events", type=int, metavar="N", help="how many; default: as docs/benchmarks.md has it")
     parser.add_argument("--encoding", default="both", choices=["json", "protobuf", "both"])
-    parser.add_argument("--rules", type=int, nargs="+", metavar="1|2|1000", choices=[1, 2, 1000],
-                        help="default: 2; with protobuf also 1 and 1000")
+    parser.add_argument("--rules", nargs="+", metavar="1|p99|2|1000", choices=list(job.RULES),
+                        help="an error rate, a p99, one of each, or 500 of each; default: 2, with protobuf all of them")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="measure each so often and show medians [1]")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="aggregate.workers [2]")
     parser.add_argument("--cpus", type=int, default=2, metavar="N", help="broker and engine share so many processors [2]")
@@ -59,18 +58,9 @@ def parse(arguments):
 
 
 def jobs_of(options):
-    """(encoding, events, numbers of rules) as the options have it. What has become the same load is one job."""
+    """(encoding, events, sets of rules) as the options have it."""
     encodings = ("protobuf", "json") if options.encoding == "both" else (options.encoding,)
-    jobs = {}
-    for encoding, events, rules in JOBS:
-        if encoding not in encodings:
-            continue
-        numbers = jobs.setdefault((encoding, options.events or events), [])
-        numbers += [n for n in rules if n not in numbers]
-    if options.rules:  # the first load of each encoding, with these
-        first = {encoding: events for encoding, events in reversed(jobs)}
-        jobs = {(encoding, events): options.rules for encoding, events in jobs if events == first[encoding]}
-    return [(encoding, events, numbers) for (encoding, events), numbers in jobs.items()]
+    return [(encoding, options.events or events, options.rules or rules) for encoding, events, rules in JOBS if encoding in encodings]
 
 
 def say(text):
@@ -173,7 +163,7 @@ class Bench:
         actual = self.broker.dump(f"{app}.alerts")
         (directory / "alerts.jsonl").write_text("".join(json.dumps(alert) + "\n" for alert in actual))
         expected = harness.up_to(expected, tick)
-        shows_estimates = [name for name, expression in job.conditions(rules) if "p99" in expression]
+        shows_estimates = [name for name, expression in job.RULES[rules] if "p99" in expression]
         differences = harness.compare_logs(expected, harness.up_to(actual, tick), shows_estimates)
         if differences or not expected:
             raise measure.Failure(f"{app}: the alert log is not that of the backtest ({len(actual)} and {len(expected)} alert events):\n" +
@@ -184,12 +174,12 @@ class Bench:
         self.results.append(result)
         say(line_of(result, self.results))
 
-    def run(self, encoding, events, numbers_of_rules):
+    def run(self, encoding, events, sets_of_rules):
         events -= events % job.BATCH[encoding]
         topic, files = self.load(encoding, events)
         for repetition in range(self.options.repeat):
             self.bare(encoding, events, topic)
-            for rules in numbers_of_rules:
+            for rules in sets_of_rules:
                 self.engine(encoding, events, topic, files, rules, repetition)
         for file in files:
             file.unlink()
@@ -215,7 +205,7 @@ HEADER = ("job", "M events", "M events/s", "CPU-s/M", "x bare", "x bare mimalloc
 def cells_of(result, results):
     bare = [bare_of(results, result, name) for name in BARE]
     ratio = [f"{result['cpu_s_per_million'] / b:.2f}" if b else "" for b in bare]
-    name = result["run"] if result["run"] in BARE else f"{result['run']}, {result['rules']} rule{'s' if result['rules'] > 1 else ''}"
+    name = result["run"] if result["run"] in BARE else f"{result['run']}, rules {result['rules']}"
     return (f"{result['encoding']}: {name}", f"{result['events'] / 1e6:g}", f"{result['events_per_s'] / 1e6:.2f}",
             f"{result['cpu_s_per_million']:.3f}",
             *ratio, f"{result['broker_cpu_s_per_million']:.3f}", f"{result['other_cpu_s']:.1f}", f"{result['peak_rss_bytes'] / 1e6:.0f}")

@@ -42,21 +42,22 @@ def load_flags(encoding, events, incidents_file):
             "--partitions", str(PARTITIONS), "--incidents", str(incidents_file)]
 
 
-def conditions(count):
-    """1: an error rate. 2: and a p99. 1,000: half of each, all thresholds different."""
-    if count == 1:
-        return [("ErrorRate", "error_rate[5m] > 5%")]
-    if count == 2:
-        return [("ErrorRate", "error_rate[5m] > 5%"), ("P99", "p99[5m] > 800ms")]
-    half = count // 2
-    rates = [(f"ErrorRate{n}", f"error_rate[5m] > {2.5 + 5 * n / half:g}%") for n in range(half)]
-    return rates + [(f"P99_{n}", f"p99[5m] > {560 + 500 * n / half:g}ms") for n in range(count - half)]
+ERROR_RATE = ("ErrorRate", "error_rate[5m] > 5%")
+P99 = ("P99", "p99[5m] > 800ms")
+# Sets of rules: (name, expression). No two thresholds of the last are the same.
+RULES = {
+    "1": [ERROR_RATE],
+    "p99": [P99],
+    "2": [ERROR_RATE, P99],
+    "1000": [(f"ErrorRate{n}", f"error_rate[5m] > {2.5 + n / 100:g}%") for n in range(500)] +
+            [(f"P99_{n}", f"p99[5m] > {560 + n}ms") for n in range(500)],
+}
 
 
-def rules(count):
+def rules(name):
     """A rule file."""
     rule = "      - {{alert: {}, expr: '{}', by: [domain, region]}}\n"
-    body = "".join(rule.format(name, expression) for name, expression in conditions(count))
+    body = "".join(rule.format(alert, expression) for alert, expression in RULES[name])
     return "groups:\n  - name: reference\n    interval: 1s\n    rules:\n" + body
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 TICK_MS = 250  # time.resolution
 HERTZ = os.sysconf("SC_CLK_TCK")
-SAMPLE_S = 0.25      # as often as workers take their figures; a scrape of a thousand rules costs the engine some milliseconds
+SAMPLE_S = 0.5
 QUIET_S = 1.0       # without any progress, after the last event: the drain is over
 STOP_S = 60
 STALLED_S = 60      # without any progress, before that: it has failed
