@@ -111,7 +111,7 @@ bool PlainNumber::read(std::string_view text) {
   }
   if (negative && value == 0) return false;
   mantissa = negative ? -value : value;
-  decimals = static_cast<int8_t>(p == whole_end ? 0 : p - whole_end - 1);
+  decimals = static_cast<int>(p == whole_end ? 0 : p - whole_end - 1);
   return true;
 }
 

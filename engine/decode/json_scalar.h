@@ -31,10 +31,10 @@ bool is_json_number(std::string_view text);
 
 // A number as most are written: without exponent, of at most 18 digits, and not minus zero. Its value is mantissa / 10^decimals.
 struct PlainNumber {
-  static constexpr int8_t kNone = -1;  // decimals of what is no such number
+  static constexpr int kNone = -1;  // decimals of what is no such number
 
   int64_t mantissa = 0;
-  int8_t decimals = kNone;
+  int decimals = kNone;
 
   // Whether `text` as a whole is one; if not, it may still be a number.
   bool read(std::string_view text);
