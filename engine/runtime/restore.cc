@@ -29,7 +29,9 @@ Status write_under(const StoreLease& lease, const state::WriteBatch& batch) {
 // Writes changelog records to the store in batches, each with the position after it.
 class ChangelogWriter : public log::PartitionReader::Visitor {
  public:
-  ChangelogWriter(const StoreLease& lease, WallTime now) : lease_(lease), now_(now) {}
+  // `as_of`: when the store last had all that the changelog said. That stays so until the end is reached: tombstones still ahead may be
+  // removed `tombstones_kept` after it, and whoever goes on from the middle, after a crash, would keep what they delete.
+  ChangelogWriter(const StoreLease& lease, WallTime as_of) : lease_(lease), as_of_(as_of) {}
 
   Status record(const log::Record& record) override {
     Result<state::WriteBatch::Operation> operation =
@@ -38,11 +40,11 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
     bytes_ += record.key.size() + record.value.size();
     batch_.operations.push_back(std::move(*operation));
     ++records_;
-    return bytes_ >= kBatchBytes ? write(record.offset + 1) : Status();
+    return bytes_ >= kBatchBytes ? write({record.offset + 1, as_of_}) : Status();
   }
 
-  Status write(int64_t position) {
-    batch_.put(changelog_position_key(static_cast<uint32_t>(lease_.partition())), encode_changelog_position({position, now_}));
+  Status write(const ChangelogPosition& position) {
+    batch_.put(changelog_position_key(static_cast<uint32_t>(lease_.partition())), encode_changelog_position(position));
     TOCSIN_RETURN_IF_ERROR(write_under(lease_, batch_));
     batch_.operations.clear();
     bytes_ = 0;
@@ -53,7 +55,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
 
  private:
   const StoreLease& lease_;
-  WallTime now_;
+  const WallTime as_of_;
   state::WriteBatch batch_;
   size_t bytes_ = 0;
   int64_t records_ = 0;
@@ -92,9 +94,9 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
     report.rebuilt = true;
     TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
   }
-  ChangelogWriter writer(lease, now);
+  ChangelogWriter writer(lease, usable ? position->written_at : now);
   if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));
-  TOCSIN_RETURN_IF_ERROR(writer.write(report.changelog_end));
+  TOCSIN_RETURN_IF_ERROR(writer.write({report.changelog_end, now}));
   report.records_read = writer.records();
   return report;
 }

@@ -22,7 +22,7 @@ namespace tocsin {
 
 struct ChangelogPosition {
   int64_t offset = 0;   // the next changelog record that the store lacks
-  WallTime written_at;  // when the store was last written
+  WallTime written_at;  // when the store was last written with all that the changelog had: in a restore, as of before it
 };
 
 // Key and value of the row that holds it. It is in the store only, never in the changelog.
