@@ -103,6 +103,11 @@ Status KafkaConsumer::advance_pending(int timeout_ms) {
     if (!wanted.ok()) return wanted.status();
     TOCSIN_CHECK(wanted->size() == pending.sources.size(), "on_assigned() has to give a start for each partition");
     pending.wanted = std::move(*wanted);
+    // If the questions below find no answer, the listener works on with position(): that must not be the one of before a rewind.
+    for (size_t i = 0; i < pending.sources.size(); ++i) {
+      const log::StartPosition& start = (*pending.wanted)[i];
+      slot(pending.sources[i]).start = start.kind == log::StartPosition::Kind::kOffset ? start.value : 0;
+    }
   }
   if (!pending.sources.empty()) {
     const Result<std::vector<int64_t>> offsets = resolve_positions(*client_, partitions, *pending.wanted, timeout_ms);
