@@ -77,7 +77,6 @@ void write_status(const AggregateWorker& worker, WorkerStatus& status) {
 void write_status(const EvaluateWorker& worker, WorkerStatus& status) {
   status.groups = worker.group_count();
   status.alerts = worker.counters().alerts;
-  status.commits = worker.counters().commits;
   status.memory_bytes = worker.memory_bytes();
   status.memory_budget_bytes = worker.memory_budget_bytes();
   status.input_pauses = worker.counters().pauses;

@@ -34,9 +34,7 @@ struct WorkerStatus {
   std::atomic<uint64_t> series{0};
   std::atomic<uint64_t> groups{0};
   std::atomic<uint64_t> alerts{0};
-  std::atomic<uint64_t> commits{0};
   std::atomic<int64_t> lag{0};
-  std::atomic<int64_t> watermark_ms{kUnknown};
   std::atomic<int64_t> evaluated_ms{kUnknown};
   MetricsSlot metrics;
   std::atomic<uint64_t> overflowed_series{0};  // at hand, with `__overflow__` for some label
