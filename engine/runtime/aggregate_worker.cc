@@ -36,7 +36,7 @@ AggregateWorker::Input& AggregateWorker::input(int32_t source) {
 }
 
 Status AggregateWorker::step(Duration timeout) {
-  TOCSIN_RETURN_IF_ERROR(settle(false));
+  TOCSIN_RETURN_IF_ERROR(settle(committer_.poll()));
   look_for_groups();
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
   Status polled = consumer_->poll(timeout, records_);
@@ -269,12 +269,10 @@ Status AggregateWorker::flush() {
   return {};
 }
 
-Status AggregateWorker::settle(bool wait) { return settle(wait ? committer_.wait() : committer_.poll()); }
-
 Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome) {
   if (!outcome || outcome->ok()) return {};
   const Status& status = outcome->status();
-  if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
+  if (!healed_by_rewind(status)) return status;
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
   Status rewound = consumer_->rewind();
@@ -443,10 +441,17 @@ bool AggregateWorker::finished() const {
   return ended && !committer_.busy();
 }
 
+// What a transaction that failed held is read again by the next owner: to go back ourselves would only delay the end.
 Status AggregateWorker::close() {
-  const Status settled = settle(true);
+  const auto outcome = committer_.wait();
+  const Status last = outcome && !outcome->ok() ? outcome->status() : Status();
+  if (!last.ok()) {
+    spdlog::warn("aggregate {}: the last transaction was not committed ({}); the next owner reads it again", options_.worker,
+                 last.message());
+    drop_all();
+  }
   const Status closed = consumer_->close();
-  return settled.ok() ? closed : settled;
+  return last.ok() || healed_by_rewind(last) ? closed : last;
 }
 
 }  // namespace tocsin

@@ -137,8 +137,7 @@ class AggregateWorker final : public log::ConsumerListener {
   Status flush();
   v1::Frame make_header();
   void add_offsets(log::Transaction& transaction);
-  // Deals with the outcome of the last transaction, if it has ended (or must be waited for).
-  Status settle(bool wait);
+  // Deals with the outcome of the last transaction, if there is one to be had.
   Status settle(std::optional<Result<log::CommitReceipt>> outcome);
   void tell_of_overflow();
   void drop_all();

@@ -5,6 +5,8 @@
 
 namespace tocsin {
 
+Committer::~Committer() { (void)wait(); }
+
 bool Committer::busy() const {
   const std::lock_guard lock(mutex_);
   return busy_ || outcome_.has_value();

@@ -3,6 +3,7 @@
 // The one place that commits. A worker hands over a transaction and goes on; the outcome is fetched later (DESIGN 3).
 //
 // Thread:     submit(), poll() and wait() belong to the worker; the transaction itself runs wherever the executor runs it.
+// Lifetime:   producer, executor and recorder outlive it; it outlives the transaction in flight.
 // Invariants: (1) at most one transaction is in flight; (2) after a failure nothing is submitted until the worker has rewound.
 // Failure:    as TransactionalProducer::commit, unchanged.
 
@@ -24,6 +25,11 @@ namespace tocsin {
 // Event time that is further behind the wall clock is being caught up with: then workers make fewer and larger transactions.
 inline constexpr Duration kFarBehind{10'000};
 
+// Of a transaction that failed: it was rolled back, or is in doubt; after rewind() the work is done again. All else ends a worker.
+inline bool healed_by_rewind(const Status& status) {
+  return status.code() == StatusCode::kAborted || status.code() == StatusCode::kUnavailable;
+}
+
 // Runs one piece of work after the other, in order: on a thread of its own (`run`), or at once (backtest, tests).
 class Executor {
  public:
@@ -42,8 +48,10 @@ class Committer {
   Committer(log::TransactionalProducer& producer, Executor& executor, FlightRecorder& recorder, Clock clock,
             FlightRecorder::Phase after_commit = FlightRecorder::Phase::kRunning)
       : producer_(producer), executor_(executor), recorder_(recorder), clock_(std::move(clock)), after_commit_(after_commit) {}
-  // The transaction in flight must have ended: call wait() first.
-  ~Committer() = default;
+  // Waits for the transaction in flight: it runs on another thread and writes its outcome here. A worker that fails leaves it to this.
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
 
   // A transaction is in flight, or its outcome has not been fetched.
   bool busy() const;

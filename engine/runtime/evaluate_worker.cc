@@ -13,6 +13,7 @@ namespace {
 
 // Adding up what evaluators hold takes microseconds: not at every step.
 constexpr Duration kMeasureInterval{20};
+constexpr Duration kTicksWait{1};
 
 }  // namespace
 
@@ -33,15 +34,19 @@ EvaluateWorker::~EvaluateWorker() {
 }
 
 Status EvaluateWorker::step(Duration timeout) {
-  TOCSIN_RETURN_IF_ERROR(settle(false));
+  TOCSIN_RETURN_IF_ERROR(settle(committer_.poll()));
   TOCSIN_RETURN_IF_ERROR(wait_for_room());
-  Status polled = consumer_->poll(ticks_left() ? Duration{0} : timeout, records_);
+  // Ticks that are left over need no input, but maybe the end of a transaction: milliseconds as a rule, half a minute without brokers.
+  const Duration patience = committer_.busy() ? kTicksWait : Duration{0};
+  Status polled = consumer_->poll(ticks_left() ? std::min(patience, timeout) : timeout, records_);
   if (polled.code() == StatusCode::kUnavailable) {
     spdlog::warn("evaluate {}: {}", options_.worker, polled.message());
   } else if (!polled.ok()) {
     return polled;
   }
   TOCSIN_RETURN_IF_ERROR(std::exchange(failure_, Status()));
+  // A restore that failed, and was not asked for again: the partitions went elsewhere.
+  if (polled.ok() && recorder_.phase() == FlightRecorder::Phase::kRestoring) recorder_.enter(FlightRecorder::Phase::kRunning);
   tell_of_groups();
   TOCSIN_RETURN_IF_ERROR(apply_records());
   TOCSIN_RETURN_IF_ERROR(advance());
@@ -280,15 +285,13 @@ void EvaluateWorker::count_committed_alerts() {
   }
 }
 
-Status EvaluateWorker::settle(bool wait) { return settle(wait ? committer_.wait() : committer_.poll()); }
-
 Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome) {
   if (!outcome) return {};
   if (outcome->ok()) return write_committed(**outcome);
   in_flight_.clear();
   alerts_in_flight_.clear();
   const Status& status = outcome->status();
-  if (status.code() != StatusCode::kAborted && status.code() != StatusCode::kUnavailable) return status;
+  if (!healed_by_rewind(status)) return status;
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
   ++counters_.rewinds;
   Status rewound = consumer_->rewind();
@@ -333,7 +336,11 @@ Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::v
   std::vector<log::StartPosition> starts;
   for (const log::Assignment& assignment : partitions) {
     const Result<std::optional<int64_t>> rewind = restore(assignment);
-    if (!rewind.ok()) return rewind.status();
+    if (!rewind.ok()) {
+      // They will be given again, or to somebody else without a word to us: until all are restored none is ours.
+      drop_all();
+      return rewind.status();
+    }
     starts.push_back(*rewind ? log::StartPosition{log::StartPosition::Kind::kOffset, **rewind} : log::StartPosition{});
   }
   recorder_.enter(FlightRecorder::Phase::kRunning);
@@ -359,7 +366,10 @@ void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
 }
 
 void EvaluateWorker::on_lost(const std::vector<int32_t>&) {
-  if (const auto outcome = committer_.wait(); outcome && outcome->ok()) failure_ = write_committed(**outcome);
+  if (const auto outcome = committer_.wait(); outcome && outcome->ok()) {
+    const Status written = write_committed(**outcome);
+    if (failure_.ok()) failure_ = written;
+  }
   drop_all();
 }
 
@@ -384,10 +394,16 @@ bool EvaluateWorker::idle() const {
          std::none_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.consumed || entry.second.more; });
 }
 
+// What a transaction that failed held is done again by the next owner: to restore it here would only delay the end.
 Status EvaluateWorker::close() {
-  const Status settled = settle(true);
+  const auto outcome = committer_.wait();
+  const Status last = !outcome ? Status() : outcome->ok() ? write_committed(**outcome) : outcome->status();
+  if (!last.ok()) {
+    spdlog::warn("evaluate {}: the last transaction was not completed ({}); the next owner sees to it", options_.worker, last.message());
+    drop_all();
+  }
   const Status closed = consumer_->close();
-  return settled.ok() ? closed : settled;
+  return last.ok() || (!outcome->ok() && healed_by_rewind(last)) ? closed : last;
 }
 
 std::optional<EventTime> EvaluateWorker::evaluated() const {

@@ -127,7 +127,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   bool catches_up() const;
   void append_alert(RaisedAlert& alert, log::Transaction& transaction);
   Status commit();
-  Status settle(bool wait);
+  // Deals with the outcome of the last transaction, if there is one to be had.
   Status settle(std::optional<Result<log::CommitReceipt>> outcome);
   bool ticks_left() const;
   void measure_memory();

@@ -103,6 +103,46 @@ TEST(Workers, ALateEventCountsFromTheFirstTickAfterItsPartitionsWatermark) {
   EXPECT_EQ(engine.aggregate->events().late, 3U);
 }
 
+TEST(Workers, ALossOfFramesIsNotForgottenWhenThePartitionGoesWithATransactionThatCommitted) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, failure(100));
+  engine.feed(0, success(20'000));
+  for (int i = 0; i < 100 && engine.evaluate->counters().alerts == 0; ++i) engine.run(1);
+  ASSERT_GT(engine.evaluate->counters().alerts, 0U);
+  engine.evaluate->on_range_lost(0, 1, 2);
+  engine.evaluate->on_lost({0});
+  EXPECT_EQ(engine.evaluate->step({0}).code(), StatusCode::kDataLoss);
+}
+
+TEST(Workers, AtTheEndATransactionThatFailedIsLeftToTheNextOwner) {
+  const auto feed = [](Engine& engine) {
+    for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));
+    engine.feed(0, success(20'000));
+  };
+  Engine undisturbed(plan_of(kRules));
+  feed(undisturbed);
+  undisturbed.drain();
+  for (const char* const id : {"aggregate", "evaluate"}) {
+    SCOPED_TRACE(id);
+    Engine engine(plan_of(kRules));
+    feed(engine);
+    engine.log.fail_next_commit(StatusCode::kUnavailable, log::FaultPoint::kBefore, id);
+    const auto submitted = [&] {
+      return engine.aggregate->counters().flushes > 0 && (id[0] == 'a' || engine.evaluate->counters().alerts > 0);
+    };
+    for (int i = 0; i < 100 && !submitted(); ++i) engine.run(1);
+    ASSERT_TRUE(submitted());
+    const uint64_t restores = engine.evaluate->counters().restores;
+    EXPECT_TRUE(engine.aggregate->close().ok());
+    EXPECT_TRUE(engine.evaluate->close().ok());
+    EXPECT_EQ(engine.aggregate->counters().rewinds + engine.evaluate->counters().rewinds, 0U);
+    EXPECT_EQ(engine.evaluate->counters().restores, restores);
+    engine.restart(plan_of(kRules));
+    engine.drain();
+    EXPECT_EQ(sorted_lines(engine.alerts()), sorted_lines(undisturbed.alerts()));
+  }
+}
+
 TEST(Workers, AnEventLaterThanAllowedCountsNowhere) {
   Engine engine(plan_of(kRules));
   engine.feed(0, success(30'000));

@@ -1,0 +1,114 @@
+// Restores that are cut off, and what is left of them.
+
+#include "engine/runtime/restore.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "state/changelog.h"
+#include "state/key_codec.h"
+#include "tests/unit/runtime/engine_fixture.h"
+
+namespace tocsin {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr const char* kRules = "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[5s] > 2', by: [region]}]}]";
+
+// A changelog of two rows, the first large enough for a batch of its own; after it the broker is away.
+class BreakingReader final : public log::PartitionReader {
+ public:
+  Result<std::pair<int64_t, int64_t>> bounds(const log::TopicPartition&) override { return std::pair<int64_t, int64_t>(0, 2); }
+  Status read(const log::TopicPartition& partition, int64_t, int64_t, Visitor& visit) override {
+    state::WriteBatch batch;
+    batch.put(state::KeyWriter().u32(static_cast<uint32_t>(partition.partition)).u8('x').take(), std::string(5 << 20, 'v'));
+    const state::ChangelogRecord encoded = state::encode(batch.operations.front());
+    log::Record record;
+    record.key = encoded.key;
+    record.value = *encoded.value;
+    TOCSIN_RETURN_IF_ERROR(visit.record(record));
+    return unavailable("away");
+  }
+};
+
+TEST(Restore, CutOffInTheMiddleDoesNotMakeAnOldStoreYoung) {
+  constexpr int32_t kPartition = 7;
+  constexpr Duration kTombstonesKept{1'000};
+  const std::string key = changelog_position_key(kPartition);
+  state::MemoryStore store;
+  StoreLeases leases(store);
+  const StoreLease lease = leases.take(kPartition);
+  state::WriteBatch old;
+  old.put(key, encode_changelog_position({0, WallTime{10'000}}));
+  ASSERT_TRUE(*lease.write(old));
+  BreakingReader reader;
+  const auto restore = [&](WallTime now) { return catch_up({"changelog", kPartition}, reader, store, lease, now, kTombstonesKept); };
+  EXPECT_EQ(restore(WallTime{10'900}).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(**store.get(key), encode_changelog_position({1, WallTime{10'000}}));
+  // By now a tombstone behind the first record may be gone, so the store must not be gone on with: it is emptied and read from nothing.
+  EXPECT_EQ(restore(WallTime{11'100}).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(**store.get(key), encode_changelog_position({1, WallTime{11'100}}));
+}
+
+// As the log's own, but the changelog of one partition cannot be read for now.
+class PatchyReader final : public log::PartitionReader {
+ public:
+  PatchyReader(std::unique_ptr<log::PartitionReader> whole, int32_t partition) : missing(partition), whole_(std::move(whole)) {}
+  Result<std::pair<int64_t, int64_t>> bounds(const log::TopicPartition& partition) override {
+    if (partition == log::TopicPartition{"changelog", missing}) return unavailable("away");
+    return whole_->bounds(partition);
+  }
+  Status read(const log::TopicPartition& partition, int64_t from, int64_t to, Visitor& visit) override {
+    return whole_->read(partition, from, to, visit);
+  }
+
+  int32_t missing;
+
+ private:
+  std::unique_ptr<log::PartitionReader> whole_;
+};
+
+TEST(Restore, OfAnAssignmentThatFailedHalfWayNothingIsKept) {
+  Engine engine(plan_of(kRules), {.partials = 2});
+  for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+  engine.drain();
+  engine.crash();
+  auto patchy = std::make_unique<PatchyReader>(std::move(engine.reader), 1);
+  PatchyReader& changelog = *patchy;
+  engine.reader = std::move(patchy);
+  engine.start();
+  engine.run(3);
+  EXPECT_THAT(engine.evaluate->metrics().partitions, IsEmpty());
+  changelog.missing = -1;
+  engine.run(3);
+  EXPECT_THAT(engine.evaluate->metrics().partitions, SizeIs(2));
+}
+
+TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
+  const Clock clock = [] { return WallTime{kBaseMs}; };
+  Engine engine(plan_of(kRules));
+  const auto producer = engine.log.producer("other");
+  InlineExecutor executor;
+  std::atomic<uint8_t> cell{0};
+  FlightRecorder recorder(&cell);
+  Committer committer(*producer, executor, recorder, clock);
+  EvaluateOptions options;
+  options.changelog_topic = "changelog";
+  EvaluateWorker worker(options, plan_of(kRules), *engine.leases, *engine.reader, committer, recorder, clock);
+  log::MemoryConsumerOptions consume;
+  consume.group = "other";
+  consume.topics = {"partials"};
+  const auto consumer = engine.log.consumer(std::move(consume), worker);
+  worker.attach(*consumer);
+  ASSERT_TRUE(worker.step({0}).ok());
+  recorder.enter(FlightRecorder::Phase::kRestoring);
+  ASSERT_TRUE(worker.step({0}).ok());
+  EXPECT_EQ(recorder.phase(), FlightRecorder::Phase::kRunning);
+}
+
+}  // namespace
+}  // namespace tocsin
