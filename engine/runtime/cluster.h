@@ -33,8 +33,9 @@ class Cluster {
   // Joins the group of `role` as `member`, a name that is stable over restarts and unique in the group. `queue_bytes` may be read ahead.
   virtual Result<std::unique_ptr<log::GroupConsumer>> consumer(Role role, const std::string& member, size_t queue_bytes,
                                                                log::ConsumerListener& listener) = 0;
-  // Takes over the transactional id that belongs to `member`.
-  virtual Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member) = 0;
+  // Takes over the transactional id that belongs to `member`. Once `stop` is requested it waits no more to own the id, now or after a
+  // transaction in doubt.
+  virtual Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member, std::stop_token stop) = 0;
   // Reads the changelog for `member`; leaves off when `stop` is requested.
   virtual Result<std::unique_ptr<log::PartitionReader>> changelog_reader(const std::string& member, std::stop_token stop) = 0;
   // Writes one JSON object to <app>.signals, at most once: the next one follows. One thread at a time.

@@ -56,8 +56,9 @@ class KafkaCluster final : public Cluster {
     return kafka::open_consumer(std::move(options), listener);
   }
 
-  Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member) override {
+  Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member, std::stop_token stop) override {
     kafka::ProducerOptions options;
+    options.stop = std::move(stop);
     options.user = config_.kafka;
     options.client_id = member;
     options.transactional_id = fmt::format("{}-{}", config_.app, member);

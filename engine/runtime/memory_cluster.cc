@@ -50,7 +50,8 @@ Result<std::unique_ptr<log::GroupConsumer>> MemoryCluster::consumer(Role role, c
   return log_.consumer(std::move(options), listener);
 }
 
-Result<std::unique_ptr<log::TransactionalProducer>> MemoryCluster::producer(Role /*role*/, const std::string& member) {
+Result<std::unique_ptr<log::TransactionalProducer>> MemoryCluster::producer(Role /*role*/, const std::string& member,
+                                                                            std::stop_token /*stop*/) {
   return log_.producer(member);
 }
 

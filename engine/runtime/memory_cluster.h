@@ -32,7 +32,7 @@ class MemoryCluster final : public Cluster {
   Result<uint32_t> check_topics() override;
   Result<std::unique_ptr<log::GroupConsumer>> consumer(Role role, const std::string& member, size_t queue_bytes,
                                                        log::ConsumerListener& listener) override;
-  Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member) override;
+  Result<std::unique_ptr<log::TransactionalProducer>> producer(Role role, const std::string& member, std::stop_token stop) override;
   Result<std::unique_ptr<log::PartitionReader>> changelog_reader(const std::string& member, std::stop_token stop) override;
   void signal(std::string_view json) override;
 

@@ -145,7 +145,7 @@ Status run_aggregate(const Environment& environment, int index, FlightRecorder r
                      const std::stop_token& stop) {
   const config::Config& config = environment.config;
   const std::string member = member_name(config, "aggregate", index);
-  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kAggregate, member); });
+  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kAggregate, member, stop); });
   if (!producer.ok()) return stop.stop_requested() ? Status() : producer.status();
   ThreadExecutor executor;
   Committer committer(**producer, executor, recorder, system_now);
@@ -180,7 +180,7 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
   const config::Config& config = environment.config;
   const config::TopicNames& topics = environment.topics;
   const std::string member = member_name(config, "evaluate", index);
-  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kEvaluate, member); });
+  auto producer = open_patiently(member, stop, [&] { return environment.cluster.producer(Role::kEvaluate, member, stop); });
   if (!producer.ok()) return stop.stop_requested() ? Status() : producer.status();
   auto reader = environment.cluster.changelog_reader(member, stop);
   if (!reader.ok()) return reader.status();
@@ -336,13 +336,13 @@ Status supervise(const SupervisorOptions& options, std::shared_ptr<const Plan> p
   StateDirectory directory;  // outlives monitor and server, which look into it
   Monitor monitor(rule_names(*plan), system_now);
   const std::stop_callback tell(stopping.get_token(), [&monitor] { monitor.stopping(); });
+  monitor.starting("waits for the brokers, to check the topics");
   std::unique_ptr<HttpThread> http;  // before anything that waits for the cluster: it says what is being waited for
   if (config.http.listen) {
     Result<std::unique_ptr<HttpThread>> started = HttpThread::start(*config.http.listen, monitor);
     if (!started.ok()) return started.status();
     http = std::move(*started);
   }
-  monitor.starting("waits for the brokers, to check the topics");
   const std::stop_token stopped = stopping.get_token();
   const Result<uint32_t> partitions = open_patiently("topics", stopped, [&] { return cluster.check_topics(); });
   if (!partitions.ok()) return stop.stop_requested() ? Status() : partitions.status();
