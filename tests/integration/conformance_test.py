@@ -60,7 +60,7 @@ def run_on_broker(broker, scenario, work, processes):
     meta = json.loads((scenario / "meta.json").read_text())
     service.start()
     try:
-        tick = service.wait_drained(sum(p["events"] - p["bad"] for p in meta["partitions"]), timeout_s=40)
+        tick = service.wait_drained(sum(p["events"] - p["bad"] for p in meta["partitions"]), timeout_s=120)
         took_s = service.stop()
     finally:
         service.kill()

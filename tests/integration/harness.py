@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import datetime
 import gzip
 import json
 import os
@@ -111,11 +112,13 @@ class Process:
         self.service, self.instance, self.role = service, instance, role
         self.log_path = service.directory / f"{instance}.log"
         self.process = None
+        self.started_at = ""  # as statuses write times
         atexit.register(lambda: self.alive() and self.kill())  # also if the test failed half way
 
     def start(self):
         command = [str(BIN / "tocsin"), "run", "--config", str(self.service.config), "--set", f"instance={self.instance}"]
         command += ["--role", self.role] if self.role else []
+        self.started_at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -220,13 +223,16 @@ class Service:
         return "\n".join(process.log() for process in self.processes)
 
     def last_statuses(self):
-        """The newest status of each process; none of one that has not sent any."""
+        """The newest status of each process; none of one that has not sent any since it was started: what an earlier run of it said last might
+        pass for quiet."""
         try:
             signals = self.broker.dump(f"{self.app}.signals")
         except Failure as failure:  # polled many times a second: one failed look is said, and looked again
             print(f"note: {failure}", flush=True)
             return []
-        return list({s["instance"]: s for s in signals if s.get("type") == "status"}.values())
+        started_at = {process.instance: process.started_at for process in self.processes}
+        newest = {s["instance"]: s for s in signals if s.get("type") == "status"}
+        return [s for s in newest.values() if s["time"] >= started_at.get(s["instance"], "")]
 
     def last_status(self):
         """The newest statuses summed up: counts added, the least `evaluatedAt`. Empty until each process has sent one."""
