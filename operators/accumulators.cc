@@ -16,7 +16,8 @@ void Accumulators::clear() {
   index_.clear();
   recent_.clear();
   side_lists_.clear();
-  if (blocks_.size() > 1) blocks_.resize(1);
+  // The last one is kept: in front of it are buffers of single accumulators, too, which may be smaller than a block.
+  if (blocks_.size() > 1) blocks_.erase(blocks_.begin(), blocks_.end() - 1);
   block_used_ = 0;
   bytes_ = 0;
 }
