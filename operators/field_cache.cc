@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 #include "operators/mix.h"
 
@@ -11,13 +12,23 @@ namespace {
 constexpr size_t kBlockBytes = size_t{64} << 10;
 constexpr size_t kHeaderBytes = sizeof(uint64_t) + sizeof(uint32_t);
 
+// Whoever writes events chooses the fields; with a fixed seed he could choose them by the thousand so that they all collide. No result
+// depends on it: the table is a cache.
+uint64_t seed() {
+  static const uint64_t kSeed = [] {
+    std::random_device random;
+    return uint64_t{random()} << 32 | random();
+  }();
+  return kSeed;
+}
+
 }  // namespace
 
 FieldCache::FieldCache(size_t slots_per_event, size_t bytes_max)
     : slots_per_event_(slots_per_event), bytes_max_(bytes_max), table_(kLeastCapacity) {}
 
 uint64_t FieldCache::hash(bool success, const std::string_view* slots) const {
-  uint64_t state = success ? mix::kMix : mix::kSecret;
+  uint64_t state = seed() ^ (success ? mix::kMix : mix::kSecret);
   for (size_t i = 0; i < slots_per_event_; ++i) state = mix::hash_bytes(slots[i], state);
   return mix::fold(state, mix::kMix);
 }

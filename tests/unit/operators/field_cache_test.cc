@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "operators/mix.h"
+
 namespace tocsin {
 namespace {
 
@@ -54,6 +56,16 @@ TEST(FieldCache, WhatWouldPushAllOthersOutIsNotKept) {
   insert(cache, true, {huge, "eu"}, 2);
   EXPECT_EQ(find(cache, true, {huge, "eu"}), FieldCache::kNone);
   EXPECT_EQ(find(cache, true, {"chat", "eu"}), 1U);
+}
+
+// Who could tell fingerprints beforehand could choose fields that all fall on one place of the table.
+TEST(FieldCache, FingerprintsCannotBeForetold) {
+  const FieldCache cache(2, 1 << 20);
+  const Fields fields = {"chat", "eu"};
+  uint64_t unseeded = mix::kMix;
+  for (const std::string_view field : fields) unseeded = mix::hash_bytes(field, unseeded);
+  EXPECT_NE(cache.hash(true, fields.data()), mix::fold(unseeded, mix::kMix));
+  EXPECT_EQ(cache.hash(true, fields.data()), FieldCache(2, 1 << 20).hash(true, fields.data()));
 }
 
 }  // namespace
