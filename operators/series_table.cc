@@ -12,6 +12,9 @@ constexpr int64_t kSweepsPerIdleTime = 16;
 // Fewer tuples do not tell which label it is that has too many values: after a restart stage 2 may be full when there are none here.
 constexpr size_t kTuplesToJudgeBy = 64;
 
+// Others get no series: a flood of measurements, or of events from the future, must not use up the limits of what is counted.
+bool is_counted(const Event& event) { return !event.refused && !event.measurement; }
+
 }  // namespace
 
 SeriesTable::SeriesTable(std::shared_ptr<const Plan> plan, const SeriesLimits& limits)
@@ -43,10 +46,13 @@ void SeriesTable::find_or_create(const EventBatch& batch, std::vector<uint32_t>&
   hashes_.resize(n);
   ids.resize(n);
   for (size_t i = 0; i < n; ++i) {
+    if (!is_counted(batch.events()[i])) continue;
     hashes_[i] = cache_.hash(batch.events()[i].success, batch.slots(i));
     cache_.prefetch(hashes_[i]);
   }
   for (size_t i = 0; i < n; ++i) {
+    ids[i] = FieldCache::kNone;
+    if (!is_counted(batch.events()[i])) continue;
     const bool success = batch.events()[i].success;
     ids[i] = cache_.find(hashes_[i], success, batch.slots(i));
     if (ids[i] != FieldCache::kNone) continue;

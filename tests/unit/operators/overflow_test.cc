@@ -258,6 +258,27 @@ TEST(Aggregator, OpenBytesCountTheRowsThatWillBeMade) {
   EXPECT_EQ(three.aggregator().bytes(), 0U);
 }
 
+// Their labels would make those of requests overflow.
+TEST(Aggregator, WhatNoAggregateCountsTakesNoSeries) {
+  const std::shared_ptr<const Plan> by_region = plan_of(rules_text({{"expr: 'count[5m] > 1'", "by: [region]"}}));
+  Aggregator aggregator(by_region, {Duration{1'000}, {.max_series = 100, .idle = kIdle}});
+  PartitionClock clock;
+  EventBatch batch(by_region->fields.size());
+  for (int i = 0; i < 1'000; ++i) {
+    batch.clear();
+    Event event;
+    event.time = {kBaseMs};
+    event.measurement = i % 2 == 0;
+    event.refused = i % 2 != 0;
+    batch.append(event);
+    batch.slot(0, by_region->fields.find("region")) = batch.keep(std::to_string(i));
+    aggregator.add(batch, clock, {});
+  }
+  EXPECT_EQ(aggregator.series_count(), 0U);
+  EXPECT_THAT(aggregator.overflow().labels, IsEmpty());
+  EXPECT_EQ(clock.largest_event(), EventTime{kBaseMs});  // measurements do move the watermark
+}
+
 TEST(Aggregator, DroppedLateIsCountedOnceForEachRuleGroupThatSelectsTheEvent) {
   const std::shared_ptr<const Plan> plan = plan_of(R"(
 groups:
