@@ -106,7 +106,8 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
       const auto& [group, partial] = rows[from];
       if (!counters && partial.total.latency_count == 0) continue;
       writer.add(group, start.ms, partial);
-      bytes = counters ? 4 * static_cast<size_t>(block_.rows().above_size()) : bytes + partial.sketch.parts.bytes().size();
+      bytes = counters ? 4 * static_cast<size_t>(block_.rows().above_size() + block_.rows().predicates_size())
+                       : bytes + partial.sketch.parts.bytes().size();
     }
     if (block_.rows().group_size() == 0) continue;
     overlay_.put(keys::pane_block(partition_, view(v).id, part, view(v).levels[level].width, start, effect, block_.rows().group(0)),

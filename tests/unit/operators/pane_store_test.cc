@@ -91,5 +91,29 @@ TEST_F(Panes, ABlockIsBoundedByBytes) {
   EXPECT_EQ(read(399).count(), 4'000U);
 }
 
+TEST(PanesOfManyPredicates, ABlockOfCountersIsBoundedByBytesToo) {
+  std::vector<std::string> exprs;
+  for (int i = 1; i <= 100; ++i) exprs.push_back("count(latency > " + std::to_string(i) + "ms)[1m] > 1");
+  const std::shared_ptr<const Plan> plan = plan_of_exprs(exprs);
+  ASSERT_EQ(plan->views.size(), 1U);
+  const state::MemoryStore store;
+  state::Overlay overlay(store);
+  PaneStore panes(*plan, overlay, 0);
+  PaneRows rows;
+  for (uint64_t group = 0; group < 500; ++group) {
+    Partial partial;
+    partial.total.count = 1'000'000;
+    partial.total.predicates.assign(100, 1'000'000);
+    rows.emplace_back(group, partial);
+  }
+  panes.add(0, kStart + plan->views[0].pane, {{kStart, rows}});
+  const std::string from = keys::panes(0, plan->views[0].id, keys::PanePart::kCounters, plan->views[0].pane, kStart);
+  size_t seen = 0;
+  for (const auto it = overlay.scan(from, state::prefix_end(from)); it->valid(); it->next(), ++seen) {
+    EXPECT_LT(it->value().size(), size_t{70} << 10);
+  }
+  EXPECT_GT(seen, 2U);
+}
+
 }  // namespace
 }  // namespace tocsin
