@@ -112,7 +112,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
   const View& view = plan_->views[static_cast<size_t>(v)];
   const int labels = static_cast<int>(view.by.size());
   const int group_count = labels == 0 ? 1 : rows.labels_size() / labels;
-  if (static_cast<int>(rows.labels_per_group()) != labels || rows.pane_ms() <= 0 || view.pane.ms % rows.pane_ms() != 0) {
+  if (static_cast<int>(rows.labels_per_group()) != labels || rows.pane_ms() <= 0) {
     return data_loss(fmt::format("a frame's rows of view {} do not fit it", view.description));
   }
   Groups& groups = groups_of(view.group_space);
@@ -132,6 +132,8 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
       return data_loss(fmt::format("a row of view {} names a group that its frame does not list", view.description));
     const EventTime row_start{reader->pane() * rows.pane_ms()};
     TOCSIN_RETURN_IF_ERROR(reader->read(row_start.ms, partial));
+    // Under other intervals the writer may have had wider panes, or such as do not divide ours: then the row counts as of the pane in which
+    // it begins, from its own end on. The tail steps of a window do not change with its interval, so it leaves with the rest of its step.
     const EventTime start = floor_to(row_start, view.pane);
     const EventTime visible_from = row_start + Duration{rows.pane_ms()} + Duration{static_cast<int64_t>(reader->visible_from_ms())};
     const EventTime effect = std::max(place.not_before, ceil_to(std::max(start + view.pane, visible_from), plan_->resolution));
@@ -182,6 +184,8 @@ EventTime Evaluator::next_tick() const {
     if (windows_[i].due() <= horizon(plan_->windows[i].interval)) next = std::min(next, windows_[i].due());
   }
   if (!timers_.empty()) next = std::min(next, timers_.top().at);
+  // Where no rule is left nothing else would bring a tick about.
+  if (!orphans_.empty()) next = std::min(next, next_multiple(*evaluated_, plan_->resolution));
   return next;
 }
 

@@ -214,6 +214,11 @@ void Evaluator::restore_timers() {
         continue;
       }
       for (const auto& [group, instance] : state.instances) {
+        // Of a group that should have been forgotten by now, as `group_retention` is shorter than it was: it ends at the next tick.
+        if (!family.is_known(group)) {
+          family.set_known(group, true);
+          timers_.push({next, Timer::Kind::kExpire, static_cast<int>(&family - families_.data()), group});
+        }
         timers_.push({next, Timer::Kind::kEvaluate, rule, group});
         await_change(state, group, instance, next);
       }

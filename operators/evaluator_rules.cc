@@ -232,6 +232,10 @@ void Evaluator::resolve_orphans(EventTime tick) {
       ++counters_.alerts;
       row.set_last_event_at_ms(tick.ms);
     }
+    if (row.sequence() == 0) {
+      overlay_.remove(orphan.key);  // it was only ever pending: nothing to remember
+      continue;
+    }
     row.set_phase(v1::InstanceRow::NONE);
     row.clear_last_event();
     overlay_.put(orphan.key, row.SerializeAsString());

@@ -60,6 +60,63 @@ TEST(RuleChange, TimingAndTextsKeepTheInstances) {
   EXPECT_EQ(alert.state(), "firing");
 }
 
+// Then nothing else brings a tick about.
+TEST(RuleChange, TheLastRuleToGoResolvesItsInstances) {
+  EngineOptions options;
+  options.partials = 4;
+  Engine engine(rules_with(kBusy), options);
+  const std::vector<std::string> regions = {"eu", "us", "asia", "africa", "oceania"};
+  for (const std::string& region : regions) {
+    for (const int64_t ms : {100, 200}) engine.feed(0, event_at(ms, fmt::format(R"(,"region":"{}")", region)));
+  }
+  engine.feed(0, event_at(2'000, ""));
+  engine.drain();
+  ASSERT_THAT(engine.alerts(), SizeIs(regions.size()));
+  engine.restart(plan_of("groups: [{name: g, rules: []}]"));
+  engine.feed(0, event_at(4'000, ""));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(2 * regions.size()));
+  for (size_t i = regions.size(); i < alerts.size(); ++i) EXPECT_EQ(alerts[i].reason(), "rule_removed");
+}
+
+// By the new retention region eu was to be forgotten before the restart; its alert must not fire for ever.
+TEST(RuleChange, AShorterRetentionEndsWhatItWouldHaveForgotten) {
+  const auto rules = [](const std::string& retention) {
+    return rules_with(", {alert: Frozen, expr: 'error_rate[2s] > 50%', by: [region], no_data: keep, group_retention: " + retention + "}");
+  };
+  Engine engine(rules("1h"));
+  for (const int64_t ms : {100, 300}) engine.feed(0, event_at(ms, R"(,"region":"eu","success":false)"));
+  engine.feed(0, event_at(30'000, R"(,"region":"us")"));
+  engine.drain();
+  ASSERT_THAT(engine.alerts(), SizeIs(1));
+  engine.restart(rules("10s"));
+  engine.feed(0, event_at(33'000, R"(,"region":"us")"));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_THAT(alerts, SizeIs(2));
+  EXPECT_EQ(alerts[1].reason(), "group_expired");
+}
+
+// With the interval the view's panes change; frames in the log still have rows of the old width, some of which have not taken effect.
+TEST(RuleChange, RowsOfOtherPanesStillCount) {
+  const auto rules = [](const std::string& interval) {
+    return rules_with(", {alert: Busy, expr: 'count[6h] > 3', by: [region], interval: " + interval + "}");
+  };
+  for (const std::string& after : std::vector<std::string>{"250ms", "20s", "1m"}) {
+    Engine engine(rules("15s"));
+    for (const int64_t ms : {26'000, 26'200, 31'000, 34'000}) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+    engine.drain();
+    EXPECT_THAT(engine.alerts(), SizeIs(0)) << after;
+    engine.restart(rules(after));
+    engine.feed(0, event_at(130'000, R"(,"region":"us")"));
+    engine.drain();
+    const std::vector<v1::AlertEvent> alerts = engine.alerts();
+    ASSERT_THAT(alerts, SizeIs(1)) << after;
+    EXPECT_EQ(alerts[0].evidence().count(), 4U) << after;
+  }
+}
+
 // The window of region eu is empty when the interval changes: that its last event was at 300 ms must not be forgotten with the old
 // interval.
 TEST(RuleChange, AnotherIntervalStillKnowsWhenAGroupWasLastSeen) {
