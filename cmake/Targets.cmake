@@ -1,6 +1,7 @@
 # How this project makes targets: one library per folder, one test binary per tests/unit folder, options by target, no globals.
 
 option(TOCSIN_WERROR "Treat warnings as errors" ON)
+option(TOCSIN_TEST_SWITCHES "Failpoints and seeded defects (engine/base/test_switches.h); never in what is shipped" OFF)
 set(TOCSIN_SANITIZE "" CACHE STRING "address (with undefined behaviour), thread, or empty")
 
 add_library(tocsin_options INTERFACE)
@@ -10,6 +11,7 @@ target_compile_options(tocsin_options INTERFACE
   $<$<BOOL:${TOCSIN_WERROR}>:-Werror>
   -ffp-contract=off  # SPEC 1: latencies are computed without fused operations
   -fno-omit-frame-pointer)
+target_compile_definitions(tocsin_options INTERFACE $<$<BOOL:${TOCSIN_TEST_SWITCHES}>:TOCSIN_TEST_SWITCHES>)
 target_include_directories(tocsin_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
 if(TOCSIN_SANITIZE STREQUAL "address")
   target_compile_options(tocsin_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/base/test_switches.h"
 #include "engine/runtime/restore.h"
 #include "state/changelog.h"
 
@@ -216,8 +217,10 @@ bool EvaluateWorker::catches_up() const {
 
 void EvaluateWorker::append_alert(RaisedAlert& alert, log::Transaction& transaction) {
   if (alert.arrival) alert.event.mutable_evidence()->set_detection_ms(std::max<int64_t>(0, (clock_() - *alert.arrival).ms));
-  append_alert_records(alert.event, options_.alerts, transaction.records);
   ++counters_.alerts;
+  if (!test_switches::defect("drop_alert") || counters_.alerts % 16 != 0) {
+    append_alert_records(alert.event, options_.alerts, transaction.records);
+  }
   const WallTime tick{parse_rfc3339(alert.event.evaluated_at()).value_or(0)};
   alerts_in_flight_.push_back({alert.event.rule(), alert.event.state(), tick, alert.arrival});
 }
@@ -260,6 +263,7 @@ int64_t EvaluateWorker::changelog_end(const log::CommitReceipt& receipt, int32_t
 }
 
 Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
+  test_switches::failpoint("evaluate_committed");
   for (const InFlight& done : std::exchange(in_flight_, {})) {
     const int32_t partition = partition_of(done.source);
     state::WriteBatch batch = *done.batch;

@@ -1,0 +1,79 @@
+#include "engine/base/test_switches.h"
+
+#ifdef TOCSIN_TEST_SWITCHES
+
+#include <fmt/format.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() is POSIX's
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <string>
+
+#include "engine/base/check.h"
+
+namespace tocsin::test_switches {
+namespace {
+
+template <size_t N>
+void check_known(const std::array<Switch, N>& known, std::string_view name, std::string_view kind) {
+  const bool found = std::any_of(known.begin(), known.end(), [&](const Switch& entry) { return entry.name == name; });
+  TOCSIN_CHECK(found, fmt::format("there is no {} '{}' (engine/base/test_switches.h)", kind, name));
+}
+
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+std::string& active_defect() {
+  static std::string active = [] {
+    const std::string_view given = environment("TOCSIN_DEFECT");
+    if (!given.empty()) check_known(kDefects, given, "defect");
+    return std::string(given);
+  }();
+  return active;
+}
+
+struct ArmedFailpoint {
+  std::string name;
+  std::atomic<int64_t> left{1};  // times that it is still to be passed, this one included
+
+  ArmedFailpoint() {
+    const std::string_view given = environment("TOCSIN_FAILPOINT");
+    if (given.empty()) return;
+    const size_t colon = given.find(':');
+    name = given.substr(0, colon);
+    check_known(kFailpoints, name, "failpoint");
+    if (colon == std::string_view::npos) return;
+    int64_t count = 0;
+    const auto [end, error] = std::from_chars(given.data() + colon + 1, given.data() + given.size(), count);
+    TOCSIN_CHECK(error == std::errc() && end == given.data() + given.size() && count > 0,
+                 fmt::format("TOCSIN_FAILPOINT={}: NAME or NAME:N with N > 0", given));
+    left = count;
+  }
+};
+
+}  // namespace
+
+bool defect(std::string_view name) {
+  check_known(kDefects, name, "defect");
+  return active_defect() == name;
+}
+
+void failpoint(std::string_view name) {
+  static ArmedFailpoint armed;
+  check_known(kFailpoints, name, "failpoint");
+  if (armed.name == name && armed.left.fetch_sub(1) == 1) ::kill(::getpid(), SIGKILL);
+}
+
+void set_defect(std::string_view name) {
+  if (!name.empty()) check_known(kDefects, name, "defect");
+  active_defect() = name;
+}
+
+}  // namespace tocsin::test_switches
+
+#endif
