@@ -82,7 +82,7 @@ void Accumulators::add(const AccumulatorKey& key, const Event& event) {
   if (accumulator.side_list < 0) {
     accumulator.side_list = static_cast<int32_t>(side_lists_.size());
     side_lists_.emplace_back();
-    bytes_ += 2 * sizeof(side_lists_[0]);
+    bytes_ += 2 * sizeof(std::vector<WeightedLatency>);
   }
   side_lists_[static_cast<size_t>(accumulator.side_list)].emplace_back(event.latency_us, event.weight);
   bytes_ += sizeof(WeightedLatency) * 2;

@@ -117,11 +117,11 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
   }
   Groups& groups = groups_of(view.group_space);
   std::vector<uint64_t> ids;
+  ids.reserve(static_cast<size_t>(group_count));
   for (int g = 0; g < group_count; ++g) {
     ids.push_back(groups.find_or_add({rows.labels().begin() + g * labels, rows.labels().begin() + (g + 1) * labels}));
   }
-  std::vector<uint64_t> predicates;
-  for (const EventPredicate& predicate : view.predicates) predicates.push_back(predicate.id());
+  const std::vector<uint64_t> predicates = ids_of(view.predicates);
   Result<RowsReader> reader = RowsReader::open(rows.rows(), {true, true, rows.rows().sketch_size() > 0, predicates.size()}, view.thresholds,
                                                {rows.thresholds_us().begin(), rows.thresholds_us().end()}, predicates,
                                                {rows.predicates().begin(), rows.predicates().end()});

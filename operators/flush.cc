@@ -41,27 +41,24 @@ std::vector<Contribution> list_contributions(const Plan& plan, const SeriesTable
   return contributions;
 }
 
-void count_above(const std::vector<uint64_t>& thresholds, uint64_t latency_us, uint64_t weight, std::vector<uint64_t>& above) {
+void count_above(const std::vector<uint64_t>& thresholds, uint64_t latency_us, uint64_t weight, SparseCounts& above) {
   const auto next = std::lower_bound(thresholds.begin(), thresholds.end(), latency_us);
-  if (next != thresholds.begin()) above[static_cast<size_t>(next - thresholds.begin()) - 1] += weight;
+  if (next != thresholds.begin()) above.add(static_cast<uint32_t>(next - thresholds.begin()) - 1, weight);
 }
 
-// Adds the weights of `latencies` (sorted) to the differences between neighbouring thresholds. The shorter list is looked up in the longer.
-void count_above(const std::vector<uint64_t>& thresholds, std::span<const uint32_t> latencies, std::vector<uint64_t>& above) {
+// Counts `latencies` (sorted) between neighbouring thresholds. The shorter list is looked up in the longer.
+void count_above(const std::vector<uint64_t>& thresholds, std::span<const uint32_t> latencies, SparseCounts& above) {
   if (thresholds.empty()) return;
-  const auto least = std::upper_bound(latencies.begin(), latencies.end(), thresholds.front(),
-                                      [](uint64_t threshold, uint32_t latency) { return threshold < latency; });
-  if (static_cast<size_t>(latencies.end() - least) < thresholds.size()) {
-    for (auto latency = least; latency != latencies.end(); ++latency) count_above(thresholds, *latency, 1, above);
+  const auto greater = [](uint64_t threshold, uint32_t latency) { return threshold < latency; };
+  auto from = std::upper_bound(latencies.begin(), latencies.end(), thresholds.front(), greater);
+  if (static_cast<size_t>(latencies.end() - from) < thresholds.size()) {
+    for (; from != latencies.end(); ++from) count_above(thresholds, *from, 1, above);
     return;
   }
-  size_t from = 0;
-  for (size_t i = thresholds.size(); i-- > 0;) {
-    const auto first = std::upper_bound(latencies.begin(), latencies.end(), thresholds[i],
-                                        [](uint64_t threshold, uint32_t latency) { return threshold < latency; });
-    const auto greater = static_cast<size_t>(latencies.end() - first);
-    above[i] += greater - from;
-    from = greater;
+  for (size_t i = 0; i < thresholds.size(); ++i) {
+    const auto to = i + 1 < thresholds.size() ? std::upper_bound(from, latencies.end(), thresholds[i + 1], greater) : latencies.end();
+    above.add(static_cast<uint32_t>(i), static_cast<uint64_t>(to - from));
+    from = to;
   }
 }
 
@@ -91,7 +88,6 @@ class RowBuilder {
   Partial build(std::span<const Contribution> contributions) {
     const View& view = plan_.views[static_cast<size_t>(contributions.front().view)];
     Partial partial;
-    partial.total.above.resize(view.thresholds.size());
     partial.total.predicates.resize(view.predicates.size());
     for (const Contribution& contribution : contributions) add(view, contribution, partial);
     if (view.latency) add_sketch(contributions, partial.sketch.parts);
@@ -102,7 +98,7 @@ class RowBuilder {
   void add(const View& view, const Contribution& contribution, Partial& partial) {
     Accumulator& accumulator = accumulators_.all()[contribution.accumulator];
     const Signature& signature = series_.signature(accumulator.key.series);
-    Total& total = partial.total;
+    PartialTotal& total = partial.total;
     total.count += accumulator.weight;
     if (!signature.success) total.errors += accumulator.weight;
     partial.last_event = std::max(partial.last_event, accumulator.last_event);
@@ -116,7 +112,7 @@ class RowBuilder {
 
   static void add_latencies(const View& view, Accumulator& accumulator, const std::vector<Accumulators::WeightedLatency>* side,
                             Partial& partial) {
-    Total& total = partial.total;
+    PartialTotal& total = partial.total;
     total.latency_count += accumulator.latency_weight;
     total.latency_sum_us += accumulator.latency_sum_us;
     partial.last_latency_event = std::max(partial.last_latency_event, accumulator.last_latency_event);
@@ -173,7 +169,7 @@ class ViewRowsWriter {
     writer_.set_pane(row.pane.ms / view_.pane.ms, delay);
     writer_.add(local_group(row.group), row.pane.ms, partial);
     const v1::Rows& rows = out_.rows();
-    bytes_ += kRowBytes + partial.total.above.size() + 2 * partial.total.predicates.size();
+    bytes_ += kRowBytes + 4 * partial.total.above.entries().size() + 2 * partial.total.predicates.size();
     if (rows.sketch_size() > 0) bytes_ += static_cast<size_t>(rows.sketch(rows.sketch_size() - 1).size());
   }
 

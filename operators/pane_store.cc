@@ -23,12 +23,6 @@ RowsShape shape_of(const View& view, keys::PanePart part) {
   return {false, counters, !counters, counters ? view.predicates.size() : 0};
 }
 
-std::vector<uint64_t> ids_of(const std::vector<EventPredicate>& predicates) {
-  std::vector<uint64_t> ids;
-  for (const EventPredicate& predicate : predicates) ids.push_back(predicate.id());
-  return ids;
-}
-
 }  // namespace
 
 PaneStore::PaneStore(const Plan& plan, state::Overlay& overlay, uint32_t partition)

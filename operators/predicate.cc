@@ -60,6 +60,13 @@ bool holds(const Predicate& predicate, bool success, const std::optional<int64_t
 
 }  // namespace
 
+std::vector<uint64_t> ids_of(const std::vector<EventPredicate>& predicates) {
+  std::vector<uint64_t> ids;
+  ids.reserve(predicates.size());
+  for (const EventPredicate& predicate : predicates) ids.push_back(predicate.id());
+  return ids;
+}
+
 int64_t threshold_above(const Rational& milliseconds) { return to_threshold(rules::floor(milliseconds * 1000)); }
 
 int64_t threshold_at_least(const Rational& milliseconds) {

@@ -45,6 +45,8 @@ class EventPredicate {
   uint64_t id_ = 0;
 };
 
+std::vector<uint64_t> ids_of(const std::vector<EventPredicate>& predicates);
+
 // The integer t with: latency_us > c  <=>  latency_us > t, for c = `milliseconds` in microseconds; and the one for >=.
 int64_t threshold_above(const rules::Rational& milliseconds);
 int64_t threshold_at_least(const rules::Rational& milliseconds);

@@ -24,7 +24,7 @@ void RowsWriter::set_pane(int64_t pane, uint64_t visible_from_ms) {
 void RowsWriter::add(uint64_t group, int64_t pane_start_ms, const Partial& partial) {
   rows_.add_group(group);
   if (shape_.counters) {
-    const Total& total = partial.total;
+    const PartialTotal& total = partial.total;
     rows_.add_count(total.count);
     rows_.add_errors(total.errors);
     rows_.add_latency_count(total.latency_count);
@@ -32,7 +32,7 @@ void RowsWriter::add(uint64_t group, int64_t pane_start_ms, const Partial& parti
     rows_.add_latency_sum_us_high(static_cast<uint64_t>(total.latency_sum_us >> 64));
     rows_.add_last_event_ms(relative(partial.last_event, pane_start_ms));
     rows_.add_last_latency_event_ms(relative(partial.last_latency_event, pane_start_ms));
-    add_above(partial);
+    add_above(total.above);
     for (size_t i = 0; i < shape_.predicates; ++i) rows_.add_predicates(i < total.predicates.size() ? total.predicates[i] : 0);
   }
   if (shape_.sketches) {
@@ -42,13 +42,11 @@ void RowsWriter::add(uint64_t group, int64_t pane_start_ms, const Partial& parti
   }
 }
 
-void RowsWriter::add_above(const Partial& partial) {
-  const std::vector<uint64_t>& above = partial.total.above;
-  rows_.add_above(static_cast<uint64_t>(above.size()) - static_cast<uint64_t>(std::count(above.begin(), above.end(), uint64_t{0})));
-  for (size_t i = 0; i < above.size(); ++i) {
-    if (above[i] == 0) continue;
-    rows_.add_above(i);
-    rows_.add_above(above[i]);
+void RowsWriter::add_above(const SparseCounts& above) {
+  rows_.add_above(above.entries().size());
+  for (const auto& [threshold, weight] : above.entries()) {
+    rows_.add_above(threshold);
+    rows_.add_above(weight);
   }
 }
 
@@ -68,7 +66,6 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
   RowsReader reader;
   reader.rows_ = &rows;
   reader.shape_ = shape;
-  reader.thresholds_ = thresholds;
   for (const uint64_t threshold : column_thresholds) {
     const auto found = std::lower_bound(thresholds.begin(), thresholds.end(), threshold);
     // A count between two of the writer's thresholds belongs to the last own threshold that is not above the lower one.
@@ -97,14 +94,15 @@ bool RowsReader::next() {
 }
 
 Status RowsReader::read_above(Partial& partial) const {
-  partial.total.above.assign(thresholds_.size(), 0);
+  SparseCounts& above = partial.total.above;
+  above.clear();
   if (above_position_ >= rows_->above_size() || next_above_position_ > rows_->above_size())
     return data_loss("a row's threshold counts are cut off");
   for (int i = above_position_ + 1; i < next_above_position_; i += 2) {
     const uint64_t column = rows_->above(i);
     if (column >= threshold_map_.size()) return data_loss("a row counts above a threshold that does not exist");
     const int own = threshold_map_[column];
-    if (own >= 0) partial.total.above[static_cast<size_t>(own)] += rows_->above(i + 1);
+    if (own >= 0) above.add(static_cast<uint32_t>(own), rows_->above(i + 1));
   }
   return {};
 }
@@ -119,7 +117,7 @@ Status RowsReader::read(int64_t pane_start_ms, Partial& partial) const {
     partial.sketch.parts = std::move(*parts);
   }
   if (!shape_.counters) return {};
-  Total& total = partial.total;
+  PartialTotal& total = partial.total;
   total.count = rows_->count(i);
   total.errors = rows_->errors(i);
   total.latency_count = rows_->latency_count(i);

@@ -32,7 +32,7 @@ class RowsWriter {
   void set_pane(int64_t pane, uint64_t visible_from_ms);
 
  private:
-  void add_above(const Partial& partial);
+  void add_above(const SparseCounts& above);
 
   v1::Rows& rows_;
   RowsShape shape_;
@@ -60,7 +60,6 @@ class RowsReader {
 
   const v1::Rows* rows_ = nullptr;
   RowsShape shape_;
-  std::vector<uint64_t> thresholds_;
   std::vector<int> threshold_map_;  // column index -> own index, -1: not wanted
   std::vector<int> predicate_map_;  // own index -> column index, -1: not there
   size_t column_predicates_ = 0;

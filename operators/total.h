@@ -7,6 +7,7 @@
 // Thread: plain values, worker-confined.
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "engine/base/check.h"
@@ -18,22 +19,55 @@ namespace tocsin {
 __extension__ typedef unsigned __int128 Uint128;  // `using` would not take __extension__
 __extension__ typedef __int128 Int128;
 
-struct Total {
-  uint64_t count = 0;          // sum of weights of requests
-  uint64_t errors = 0;         // of failed ones
-  uint64_t latency_count = 0;  // of those with a latency
-  Uint128 latency_sum_us = 0;  // sum of weight * latency
-  // above[i]: weights of latencies in (thresholds[i], thresholds[i + 1]]; the last one is open upwards. A count above threshold i is
-  // the sum from i on, so that a sparse row adds only its own non-zero entries.
-  std::vector<uint64_t> above;
+struct Counters {
+  uint64_t count = 0;                // sum of weights of requests
+  uint64_t errors = 0;               // of failed ones
+  uint64_t latency_count = 0;        // of those with a latency
+  Uint128 latency_sum_us = 0;        // sum of weight * latency
   std::vector<uint64_t> predicates;  // per predicate of the view
 
-  void add(const Total& other);
+  void add(const Counters& other);
   // Precondition: `other` was added before.
-  void subtract(const Total& other);
+  void subtract(const Counters& other);
   bool empty() const { return count == 0; }
+};
+
+// Of a row or a pane: weights of latencies between neighbouring thresholds of a view, few of which are not 0.
+class SparseCounts {
+ public:
+  // Weights of latencies in (thresholds[first], thresholds[first + 1]]; the last one is open upwards.
+  using Entry = std::pair<uint32_t, uint64_t>;
+
+  // Cheapest when `threshold` is not below those before.
+  void add(uint32_t threshold, uint64_t weight);
+  void add(const SparseCounts& other);
+  void clear() { entries_.clear(); }
+  // Ascending by threshold, weights not 0.
+  const std::vector<Entry>& entries() const { return entries_; }
+  size_t heap_bytes() const { return entries_.capacity() * sizeof(Entry); }
+  friend bool operator==(const SparseCounts&, const SparseCounts&) = default;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// Of a row or a pane.
+struct PartialTotal : Counters {
+  SparseCounts above;
+
+  void add(const PartialTotal& other);
   // Memory that it holds beside itself.
-  size_t heap_bytes() const { return (above.capacity() + predicates.capacity()) * sizeof(uint64_t); }
+  size_t heap_bytes() const { return above.heap_bytes() + predicates.capacity() * sizeof(uint64_t); }
+};
+
+// Of a window.
+struct Total : Counters {
+  // As the entries of SparseCounts, by threshold; what lies behind the last element is 0.
+  std::vector<uint64_t> above;
+
+  void add(const PartialTotal& other);
+  // Precondition: `other` was added before.
+  void subtract(const PartialTotal& other);
   // Sum of weights of latencies > thresholds[i].
   uint64_t count_above(int threshold) const;
 };
@@ -59,7 +93,7 @@ struct PartialSketch {
 
 // One group's part in one pane of one view.
 struct Partial {
-  Total total;
+  PartialTotal total;
   PartialSketch sketch;
   EventTime last_event = EventTime::min();          // greatest event time of requests
   EventTime last_latency_event = EventTime::min();  // of those with a latency

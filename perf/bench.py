@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The reference job on a real broker: what an event costs `tocsin run`, beside a consumer that only adds up payload lengths.
 
-usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|p99|2|1000 ...] [--repeat N]
+usage: bench.py [drain] [--events N] [--encoding json|protobuf|both] [--rules 1|p99|2|1000|1000-close ...] [--repeat N]
                 [--workers N] [--cpus N] [--out FILE] [--profile] [--keep]
 
 A run counts only if its alert log equals that of `tocsin backtest` over the same events. docs/benchmarks.md says what is measured and how.
@@ -29,7 +29,7 @@ import job  # noqa: E402
 import measure  # noqa: E402
 
 # What is run unless the options say otherwise: encoding, events, sets of rules (job.py).
-JOBS = [("protobuf", 20_000_000, ["1", "p99", "2", "1000"]), ("json", 10_000_000, ["2"])]
+JOBS = [("protobuf", 20_000_000, ["1", "p99", "2", "1000", "1000-close"]), ("json", 10_000_000, ["2"])]
 END_MS = 3000  # before the end of event time the last tick may be: jitter, out-of-orderness and the interval of the rules
 BARE = {"bare": "bare_consumer", "bare_mimalloc": "bare_consumer_mimalloc"}
 
@@ -39,7 +39,7 @@ def parse(arguments):
     parser.add_argument("what", nargs="?", default="drain", choices=["drain"])
     parser.add_argument("--events", type=int, metavar="N", help="how many; default: as docs/benchmarks.md has it")
     parser.add_argument("--encoding", default="both", choices=["json", "protobuf", "both"])
-    parser.add_argument("--rules", nargs="+", metavar="1|p99|2|1000", choices=list(job.RULES),
+    parser.add_argument("--rules", nargs="+", metavar="1|p99|2|1000|1000-close", choices=list(job.RULES),
                         help="an error rate, a p99, one of each, or 500 of each; default: 2, with protobuf all of them")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="measure each so often and show medians [1]")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="aggregate.workers [2]")

@@ -1,6 +1,6 @@
 #include "engine/base/time.h"
 
-#include <fmt/compile.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <chrono>
@@ -189,9 +189,18 @@ std::string format_rfc3339(int64_t unix_ms) {
   const int64_t day_ms = floor_to(EventTime{unix_ms}, Duration{kMsPerDay}).ms;
   const std::chrono::year_month_day date = date_of_day(day_ms / kMsPerDay);
   const int64_t time_ms = unix_ms - day_ms;
-  return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z"), static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time_ms / kMsPerHour,
-                     time_ms / kMsPerMinute % 60, time_ms / kMsPerSecond % 60, time_ms % kMsPerSecond);
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&text](size_t last, int64_t number) {
+    for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
+  };
+  put(3, static_cast<int>(date.year()));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, time_ms / kMsPerHour);
+  put(15, time_ms / kMsPerMinute % 60);
+  put(18, time_ms / kMsPerSecond % 60);
+  put(22, time_ms % kMsPerSecond);
+  return text;
 }
 
 std::optional<int64_t> parse_rfc3339(std::string_view text) {

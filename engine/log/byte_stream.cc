@@ -42,7 +42,7 @@ class Decompressor : public ByteStream {
           return failure(fmt::format("the {} data is cut off", name()));
         }
       }
-      const Result<size_t> step_made = step(to, size);
+      Result<size_t> step_made = step(to, size);
       if (!step_made.ok()) return step_made;
       made = *step_made;
       output_held_back_ = made == size;
@@ -209,7 +209,7 @@ Status RawInput::fill() {
 Result<size_t> RawInput::read_directly(char* to, size_t size) {
   TOCSIN_CHECK(begin_ == end_, path_);
   if (at_end_) return size_t{0};
-  const Result<size_t> got = read_descriptor(descriptor_, path_, to, size);
+  Result<size_t> got = read_descriptor(descriptor_, path_, to, size);
   if (!got.ok()) return got;
   consumed_ += *got;
   at_end_ = *got == 0;

@@ -13,7 +13,7 @@
 namespace tocsin {
 namespace {
 
-// Fewer records than this in a poll: the worker has caught up with its input.
+// Fewer records than this in a poll, and no more of them known to be there: the worker has caught up with its input.
 constexpr size_t kDrainedRecords = 100;
 constexpr size_t kDeadLetterOverheadBytes = 512;  // its headers
 
@@ -80,7 +80,11 @@ void AggregateWorker::look_for_groups() {
 }
 
 void AggregateWorker::take_records(const log::RecordBatch& batch) {
-  drained_ = batch.records.size() < kDrainedRecords;
+  take_all(batch);
+  drained_ = batch.records.size() < kDrainedRecords && !known_to_lag();
+}
+
+void AggregateWorker::take_all(const log::RecordBatch& batch) {
   if (batch.records.empty()) return;
   const WallTime now = clock_();
   last_contact_ = now;
@@ -89,6 +93,7 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
     if (!in.assigned) continue;
     if (!in.started) in.from = record.offset;
     in.started = true;
+    in.next = record.offset + 1;
     ++counters_.messages;
     counters_.bytes += record.value.size();
     events_.clear();
@@ -108,6 +113,13 @@ void AggregateWorker::take_records(const log::RecordBatch& batch) {
     // Stamped by the producer or the broker; files have no such time, and a clock that is ahead of ours counts as ours.
     if (record.timestamp_ms > 0) oldest_record_ = std::min(oldest_record_.value_or(now), WallTime{record.timestamp_ms});
   }
+}
+
+// A poll that brings little may also have come before the next fetch.
+bool AggregateWorker::known_to_lag() const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const Input& in) {
+    return in.assigned && !in.paused && in.started && in.end && *in.end - in.next >= static_cast<int64_t>(kDrainedRecords);
+  });
 }
 
 void AggregateWorker::refuse_future_events(WallTime now) {
@@ -215,7 +227,7 @@ v1::Frame AggregateWorker::make_header() {
   for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
     Input& in = input(source);
     if (!in.assigned || !in.changed) continue;
-    if (!in.started) in.from = consumer_->position(source);
+    if (!in.started) in.from = in.next = consumer_->position(source);
     in.started = true;
     const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(source)];
     v1::InputProgress& progress = *header.add_inputs();
@@ -336,7 +348,7 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
           partition.topic, partition.partition, assignment.committed->metadata));
     }
     in.clock = *clock;
-    in.from = assignment.committed->offset;
+    in.from = in.next = assignment.committed->offset;
     in.started = true;
     starts.push_back({log::StartPosition::Kind::kOffset, assignment.committed->offset});
   }

@@ -114,6 +114,7 @@ class AggregateWorker final : public log::ConsumerListener {
     bool probing = false;
     PartitionClock clock;
     int64_t from = 0;  // the next frame's range begins here
+    int64_t next = 0;  // behind the last record taken
     int64_t lost = 0;  // offsets in that range that could not be read
     WallTime last_arrival;
     WallTime last_probe;
@@ -128,6 +129,8 @@ class AggregateWorker final : public log::ConsumerListener {
   // Whether all that the consumer has handed out has been taken: only then its positions say what was counted.
   bool all_taken() const { return groups_known_ && early_.empty(); }
   void take_records(const log::RecordBatch& batch);
+  void take_all(const log::RecordBatch& batch);
+  bool known_to_lag() const;
   void refuse_future_events(WallTime now);
   void pause_and_resume();
   void probe_ends();
@@ -166,7 +169,7 @@ class AggregateWorker final : public log::ConsumerListener {
   WallTime last_flush_;
   EventTime flushed_watermark_ = EventTime::min();
   std::optional<WallTime> last_contact_;  // with the brokers
-  bool drained_ = false;                  // the last poll took all there was
+  bool drained_ = false;                  // the last poll took all there was, as far as is known
   uint64_t sequence_ = 0;
   AggregateCounters counters_;
 };

@@ -52,6 +52,7 @@ std::string unknown_aggregate(std::string_view name) {
   const bool percentile = name.starts_with('p') && !digits.empty() && digits.size() <= 6 && all_digits;
   if (percentile) return fmt::format("unknown aggregate '{}'; write quantile(0.{})", name, digits);
   std::vector<std::string_view> names;
+  names.reserve(std::size(kDefinitions));
   for (const Definition& definition : kDefinitions) names.push_back(definition.name);
   return fmt::format("unknown aggregate '{}'{}", name, did_you_mean(name, names));
 }

@@ -75,7 +75,7 @@ Constant fold_two(const Expr& expr) {
 }
 
 Constant fold_one(const Expr& expr) {
-  const Constant operand = fold_tree(expr.children[0]);
+  Constant operand = fold_tree(expr.children[0]);
   if (operand.kind == Kind::kTooLarge) return operand;
   if (expr.kind == Expr::Kind::kNegate) return operand.kind == Kind::kNumber ? of_number(-operand.number) : none();
   const std::optional<bool> truth = truth_of(operand);

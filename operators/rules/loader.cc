@@ -47,6 +47,7 @@ class Names {
 
   std::string suggestion(std::string_view name) const {
     std::vector<std::string_view> known;
+    known.reserve(places_.size());
     for (const auto& [other, place] : places_) known.push_back(other);
     return did_you_mean(name, known);
   }

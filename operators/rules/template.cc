@@ -26,6 +26,7 @@ class Evaluator {
         continue;
       }
       std::vector<TemplateValue> arguments;
+      arguments.reserve(command.operands.size() + 1);
       for (const TemplateOperand& argument : command.operands) arguments.push_back(operand(argument));
       if (i > 0) arguments.push_back(std::move(value));
       if (!error_.message.empty()) return {};

@@ -209,6 +209,7 @@ const TemplateFunction* find_template_function(std::string_view name) {
 
 std::vector<std::string_view> template_function_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kFunctions));
   for (const TemplateFunction& function : kFunctions) names.push_back(function.name);
   return names;
 }
