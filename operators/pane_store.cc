@@ -109,23 +109,14 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
   }
 }
 
-Status PaneStore::read_block(int v, keys::PanePart part, EventTime start, EventTime effect, std::string_view bytes, const RowVisitor& visit,
-                             std::optional<uint64_t> group) {
+Result<RowsReader> PaneStore::open_block(int v, keys::PanePart part, EventTime start, std::string_view bytes) {
   const std::vector<uint64_t> predicates = part == keys::PanePart::kCounters ? ids_of(view(v).predicates) : std::vector<uint64_t>();
   if (!block_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
   }
-  Result<RowsReader> rows = RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
-                                             {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
-                                             {block_.predicates().begin(), block_.predicates().end()});
-  if (!rows.ok()) return rows.status();
-  Partial partial;
-  while (rows->next()) {
-    if (group && rows->group() != *group) continue;
-    TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
-    visit(effect, rows->group(), partial);
-  }
-  return {};
+  return RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
+                          {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
+                          {block_.predicates().begin(), block_.predicates().end()});
 }
 
 Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit) {
@@ -133,14 +124,21 @@ Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart
   const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
   for (; it->valid(); it->next()) {
     state::KeyReader key(it->key().substr(from.size()));
-    TOCSIN_RETURN_IF_ERROR(read_block(v, part, start, EventTime{key.i64()}, it->value(), visit, {}));
+    const EventTime effect{key.i64()};
+    Result<RowsReader> rows = open_block(v, part, start, it->value());
+    if (!rows.ok()) return rows.status();
+    Partial partial;
+    while (rows->next()) {
+      TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
+      visit(effect, rows->group(), partial);
+    }
   }
   return it->status();
 }
 
 // Of each effect only the block that has to hold the group is read: the last one that does not begin behind it.
-Status PaneStore::read_pane_of(int v, size_t level, EventTime start, keys::PanePart part, uint64_t group, const RowVisitor& visit) {
-  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
+Status PaneStore::merge_sketch(int v, size_t level, EventTime start, uint64_t group, Sketch& extremes, SketchMerger& sketches) {
+  const std::string from = keys::panes(partition_, view(v).id, keys::PanePart::kSketches, view(v).levels[level].width, start);
   std::string candidate;
   EventTime of_candidate;
   const auto read_candidate = [&]() -> Status {
@@ -148,7 +146,9 @@ Status PaneStore::read_pane_of(int v, size_t level, EventTime start, keys::PaneP
     const Result<std::optional<std::string>> block = overlay_.get(std::exchange(candidate, {}));
     if (!block.ok()) return block.status();
     TOCSIN_CHECK(block->has_value(), "a block was there a moment ago");
-    return read_block(v, part, start, of_candidate, **block, visit, group);
+    Result<RowsReader> rows = open_block(v, keys::PanePart::kSketches, start, **block);
+    if (!rows.ok()) return rows.status();
+    return rows->find(group) ? rows->merge_sketch(extremes, sketches) : Status();
   };
   const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
   for (; it->valid(); it->next()) {
@@ -220,13 +220,8 @@ Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime n
 
 Status PaneStore::read_sketch(int v, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch) {
   SketchMerger merger;
-  const auto merge = [&](EventTime, uint64_t, const Partial& partial) {
-    sketch.latency_min_us = std::min(sketch.latency_min_us, partial.sketch.latency_min_us);
-    sketch.latency_max_us = std::max(sketch.latency_max_us, partial.sketch.latency_max_us);
-    merger.add(partial.sketch.parts);
-  };
   for (const Piece& piece : cover(v, from, to, now)) {
-    TOCSIN_RETURN_IF_ERROR(read_pane_of(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kSketches, group, merge));
+    TOCSIN_RETURN_IF_ERROR(merge_sketch(v, static_cast<size_t>(piece.level), piece.start, group, sketch, merger));
   }
   sketch.digest = merger.take();
   return {};

@@ -23,6 +23,7 @@
 #include "engine/base/status.h"
 #include "operators/keys.h"
 #include "operators/plan.h"
+#include "operators/rows_codec.h"
 #include "operators/total.h"
 #include "state/overlay.h"
 #include "tocsin/v1/state.pb.h"
@@ -82,10 +83,10 @@ class PaneStore {
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
   using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit);
-  // The rows of one group only.
-  Status read_pane_of(int view, size_t level, EventTime start, keys::PanePart part, uint64_t group, const RowVisitor& visit);
-  Status read_block(int view, keys::PanePart part, EventTime start, EventTime effect, std::string_view bytes, const RowVisitor& visit,
-                    std::optional<uint64_t> group);
+  // Adds those of one group.
+  Status merge_sketch(int view, size_t level, EventTime start, uint64_t group, Sketch& extremes, SketchMerger& sketches);
+  // The reader refers to block_, so it is good for until the next call.
+  Result<RowsReader> open_block(int view, keys::PanePart part, EventTime start, std::string_view bytes);
 
   const Plan& plan_;
   state::Overlay& overlay_;

@@ -44,14 +44,14 @@ def load_flags(encoding, events, incidents_file):
 
 ERROR_RATE = ("ErrorRate", "error_rate[5m] > 5%")
 P99 = ("P99", "p99[5m] > 800ms")
-# Sets of rules: (name, expression). No two thresholds of one set are the same. `1000` covers all that anybody might set: some are always
-# true, an incident fires 60 to 230. `1000-close` crowds around what incidents reach: one fires most of its kind.
+# Sets of rules: (name, expression). No two thresholds of one set are the same. `1000` spreads upwards from the
+# two rules of `2`: an incident fires 30 or 200 of them. `1000-close` crowds around what incidents reach: one fires most of its kind.
 RULES = {
     "1": [ERROR_RATE],
     "p99": [P99],
     "2": [ERROR_RATE, P99],
-    "1000": [(f"ErrorRate{n}", f"error_rate[5m] > {(n + 1) / 10:g}%") for n in range(500)] +
-            [(f"P99_{n}", f"p99[5m] > {10 * (n + 1)}ms") for n in range(500)],
+    "1000": [(f"ErrorRate{n}", f"error_rate[5m] > {5 + n / 10:g}%") for n in range(500)] +
+            [(f"P99_{n}", f"p99[5m] > {800 + 10 * n}ms") for n in range(500)],
     "1000-close": [(f"ErrorRate{n}", f"error_rate[5m] > {2.5 + n / 100:g}%") for n in range(500)] +
                   [(f"P99_{n}", f"p99[5m] > {560 + n}ms") for n in range(500)],
 }

@@ -133,21 +133,26 @@ void SketchParts::compact() {
   bytes_.shrink_to_fit();
 }
 
-void SketchMerger::add(const SketchParts& parts) {
-  PartReader in(parts.bytes());
+void SketchMerger::add(const SketchParts& parts) { TOCSIN_CHECK(add(parts.bytes()), "parts that were checked are sound"); }
+
+bool SketchMerger::add(std::string_view bytes) {
+  PartReader in(bytes);
   while (!in.at_end()) {
     char kind = 0;
     std::string_view encoded;
-    TOCSIN_CHECK(in.kind(kind), "parts that were checked are sound");
+    if (!in.kind(kind)) return false;
     if (kind == kValues) {
-      TOCSIN_CHECK(in.values([this](uint32_t value) { values_.push_back(value); }), "parts that were checked are sound");
-    } else {
-      TOCSIN_CHECK(in.digest(encoded), "parts that were checked are sound");
+      if (!in.values([this](uint32_t value) { values_.push_back(value); })) return false;
+    } else if (kind == kDigest) {
+      if (!in.digest(encoded)) return false;
       const std::optional<TDigest> digest = TDigest::decode(encoded);
-      TOCSIN_CHECK(digest.has_value(), "parts that were checked are sound");
+      if (!digest) return false;
       digest_.merge(*digest);
+    } else {
+      return false;
     }
   }
+  return true;
 }
 
 TDigest SketchMerger::take() {

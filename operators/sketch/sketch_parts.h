@@ -54,6 +54,8 @@ class SketchParts {
 class SketchMerger {
  public:
   void add(const SketchParts& parts);
+  // Of parts as bytes, which need not be sound. False if they are not; some of them may have been added then.
+  [[nodiscard]] bool add(std::string_view bytes);
   // All that was added; the merger is empty after it.
   TDigest take();
 
