@@ -67,6 +67,30 @@ void MemoryBroker::commit_offset(MemoryGroup& of, const OffsetCommit& offset) {
   if (MemoryPartition* partition = find_partition(offset.partition)) partition->truncate(offset.offset);
 }
 
+void MemoryBroker::end_transaction(const std::string& transactional_id, bool commit) {
+  auto open = open_transactions.extract(transactional_id);
+  if (open.empty()) return;
+  for (const auto& [to, written] : open.mapped().records) {
+    const Topic& topic = *find_topic(to.topic);
+    MemoryPartition& partition = *find_partition(to);
+    if (topic.options.retain != Retain::kNone) partition.release(written.front());
+    if (options.control_records) {
+      if (!commit) partition.remove(written);
+      partition.append_gap(1);
+    } else if (!commit) {
+      partition.retract(written.front());
+    }
+  }
+  if (!open.mapped().offsets.empty()) {
+    MemoryGroup& in = group(open.mapped().group);
+    for (const OffsetCommit& offset : open.mapped().offsets) {
+      in.settle(offset.partition);
+      if (commit) commit_offset(in, offset);
+    }
+  }
+  note_change();
+}
+
 std::optional<MemoryBroker::Fault> MemoryBroker::take_fault(const std::string& transactional_id) {
   const auto found = std::find_if(faults.begin(), faults.end(), [&](const Fault& fault) {
     return fault.transactional_id.empty() || fault.transactional_id == transactional_id;

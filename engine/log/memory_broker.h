@@ -33,6 +33,14 @@ struct MemoryBroker {
     std::string transactional_id;  // "": any
   };
 
+  // What a transaction has written before its end.
+  struct OpenTransaction {
+    std::map<TopicPartition, std::vector<int64_t>> records;  // offsets, rising
+    std::string group;
+    std::vector<OffsetCommit> offsets;
+    CommitReceipt receipt;
+  };
+
   explicit MemoryBroker(MemoryLogOptions given) : options(std::move(given)) {}
 
   // Wakes all waiting polls.
@@ -48,6 +56,8 @@ struct MemoryBroker {
   int64_t append(Topic& topic, int32_t partition, OutRecord record, int64_t timestamp_ms);
   // Stores an offset, and drops what was consumed where the topic says so.
   void commit_offset(MemoryGroup& group, const OffsetCommit& offset);
+  // Ends the transaction of this id that is open, if one is: its records can be read and its offsets are stored, or neither.
+  void end_transaction(const std::string& transactional_id, bool commit);
   // Takes the first fault that is meant for this producer.
   std::optional<Fault> take_fault(const std::string& transactional_id);
 
@@ -58,6 +68,7 @@ struct MemoryBroker {
   std::map<std::string, Topic> topics;
   std::map<std::string, MemoryGroup> groups;
   std::map<std::string, int64_t> producer_epochs;
+  std::map<std::string, OpenTransaction> open_transactions;  // by transactional id
   std::deque<Fault> faults;
 };
 

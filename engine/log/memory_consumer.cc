@@ -25,7 +25,7 @@ MemoryConsumer::MemoryConsumer(MemoryBroker& broker, MemoryConsumerOptions optio
 }
 
 MemoryConsumer::~MemoryConsumer() {
-  if (closed_) return;
+  if (left_) return;
   const std::lock_guard lock(broker_.mutex);
   group_.set_absent(member_id_);
   broker_.note_change();
@@ -63,6 +63,7 @@ Status MemoryConsumer::follow_group(Lock& lock) {
         broker_.note_change();
         break;
       case MemoryGroup::Standing::kMustSync:
+        if (in_doubt(group_.assignment(member_id_))) return {};
         generation_ = group_.generation();
         TOCSIN_RETURN_IF_ERROR(take(lock, group_.assignment(member_id_)));
         break;
@@ -144,7 +145,7 @@ Status MemoryConsumer::start_at(const std::vector<Assignment>& assigned, const s
     int64_t position = starts[i].value;
     switch (starts[i].kind) {
       case StartPosition::Kind::kEarliest: position = partition.start(); break;
-      case StartPosition::Kind::kLatest: position = partition.end(); break;
+      case StartPosition::Kind::kLatest: position = partition.readable_end(); break;
       case StartPosition::Kind::kTime: position = partition.offset_at(position); break;
       case StartPosition::Kind::kOffset: break;
     }
@@ -210,11 +211,12 @@ void MemoryConsumer::fetch(RecordBatch& batch) {
 void MemoryConsumer::fetch_from(Held& held, RecordBatch& batch, size_t& bytes) const {
   const MemoryPartition::Records& records = held.partition->records();
   auto next = held.partition->find(held.position);
-  if (next == records.end()) return;
+  const auto unreadable = held.partition->unreadable();
+  if (next == records.end() || (unreadable != records.end() && (*next)->offset() >= (*unreadable)->offset())) return;
   if (batch.storage == nullptr) batch.storage = std::make_unique<SharedRecords>();
   auto& kept = static_cast<SharedRecords&>(*batch.storage).records;
   int64_t position = held.position;
-  while (next != records.end() && bytes < options_.poll_bytes_max && batch.records.size() < options_.poll_records_max) {
+  while (next != unreadable && bytes < options_.poll_bytes_max && batch.records.size() < options_.poll_records_max) {
     batch.records.push_back((*next)->view(held.source, held.log_append_time));
     kept.push_back(*next);
     bytes += (*next)->size();
@@ -247,7 +249,7 @@ void MemoryConsumer::probe_end(int32_t source) {
   const std::lock_guard lock(broker_.mutex);
   const Held* held = find_held(source);
   if (held == nullptr) return;
-  probe_answers_.push_back({source, held->partition->end(), broker_.options.clock()});
+  probe_answers_.push_back({source, held->partition->readable_end(), broker_.options.clock()});
   broker_.note_change();
 }
 
@@ -261,8 +263,16 @@ Status MemoryConsumer::rewind() {
   const MemoryGroup::Standing now = standing();
   if (now == MemoryGroup::Standing::kFenced) return give_in_or_join_anew(lock);
   if (now == MemoryGroup::Standing::kUnknown) return {};  // the next poll() joins again
+  if (in_doubt(partitions)) {
+    group_.set_synced(member_id_, generation, false);
+    return unavailable(fmt::format("group {} has a transaction in doubt on these partitions; waiting for its end", options_.group));
+  }
   generation_ = generation;
   return take(lock, partitions);
+}
+
+bool MemoryConsumer::in_doubt(const std::vector<TopicPartition>& partitions) const {
+  return std::any_of(partitions.begin(), partitions.end(), [this](const auto& partition) { return group_.in_doubt(partition); });
 }
 
 std::shared_ptr<const GroupMetadata> MemoryConsumer::group_metadata() {
@@ -282,9 +292,11 @@ Status MemoryConsumer::close() {
   const MemoryGroup::Standing now = standing();
   if (now == MemoryGroup::Standing::kUnknown || now == MemoryGroup::Standing::kFenced) {
     lose_all(lock);
+    left_ = true;
     return {};
   }
   revoke_all(lock);
+  left_ = true;
   if (options_.instance_id.empty()) {
     group_.remove(member_id_);
   } else {

@@ -21,7 +21,7 @@ namespace tocsin::log {
 //   kUnknown         on_lost for what it holds, joins again (its session ran out)
 //   kFenced          on_lost; the first time it takes its name back, and says kUnavailable; then kFenced for ever
 //   kMustRejoin      on_revoked, with the group waiting and the old generation still good for a commit; then rejoins
-//   kMustSync        takes the new assignment: on_assigned
+//   kMustSync        takes the new assignment, once no transaction on it is open: on_assigned
 //   kSteady          reads
 //
 // Thread:     confined; the broker's mutex is held except in the listener.
@@ -72,6 +72,8 @@ class MemoryConsumer : public GroupConsumer {
   Status follow_group(Lock& lock);
   void lose_all(Lock& lock);
   void revoke_all(Lock& lock);
+  // A transaction with offsets of one of these is open: what is committed cannot be said yet.
+  bool in_doubt(const std::vector<TopicPartition>& partitions) const;
   // Calls on_assigned for `partitions` and starts reading where it says.
   Status take(Lock& lock, const std::vector<TopicPartition>& partitions);
   Status start_at(const std::vector<Assignment>& assigned, const std::vector<StartPosition>& starts);
@@ -97,6 +99,7 @@ class MemoryConsumer : public GroupConsumer {
   bool took_name_back_ = false;
   bool fenced_ = false;
   bool closed_ = false;
+  bool left_ = false;  // the end of close()
   std::vector<TopicPartition> sources_;
   std::vector<Held> held_;
   size_t turn_ = 0;  // whose turn it is to be read first

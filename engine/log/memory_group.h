@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,10 @@ class MemoryGroup {
 
   // May offsets be committed under this identity? kAborted: stale generation, unknown or replaced member.
   Status check(const MemberIdentity& identity) const;
+  // An open transaction has an offset of this partition: its outcome decides what is committed. Then commit(), or not, and settle().
+  void await(const TopicPartition& partition) { awaited_.insert(partition); }
+  void settle(const TopicPartition& partition) { awaited_.erase(awaited_.find(partition)); }
+  bool in_doubt(const TopicPartition& partition) const { return awaited_.contains(partition); }
   void commit(const OffsetCommit& offset);
   std::optional<CommittedOffset> committed(const TopicPartition& partition) const;
 
@@ -88,6 +93,7 @@ class MemoryGroup {
   int64_t generation_ = 0;
   int64_t members_ever_ = 0;
   std::map<TopicPartition, CommittedOffset> offsets_;
+  std::multiset<TopicPartition> awaited_;
 };
 
 }  // namespace tocsin::log

@@ -37,7 +37,7 @@ std::unique_ptr<GroupConsumer> MemoryLog::consumer(MemoryConsumerOptions options
   return std::make_unique<MemoryConsumer>(*broker_, std::move(options), listener);
 }
 
-std::unique_ptr<TransactionalProducer> MemoryLog::producer(std::string transactional_id) {
+std::unique_ptr<StagedProducer> MemoryLog::producer(std::string transactional_id) {
   return std::make_unique<MemoryProducer>(*broker_, std::move(transactional_id));
 }
 
@@ -60,6 +60,20 @@ void MemoryLog::truncate(const TopicPartition& partition, int64_t offset) {
   TOCSIN_CHECK(found != nullptr, partition.topic);
   found->truncate(offset);
   broker_->note_change();
+}
+
+void MemoryLog::compact(const TopicPartition& partition, WallTime tombstones_since) {
+  const std::lock_guard lock(broker_->mutex);
+  MemoryPartition* found = broker_->find_partition(partition);
+  TOCSIN_CHECK(found != nullptr, partition.topic);
+  found->compact(tombstones_since.ms);
+}
+
+void MemoryLog::time_out(const std::string& transactional_id) {
+  const std::lock_guard lock(broker_->mutex);
+  if (!broker_->open_transactions.contains(transactional_id)) return;
+  broker_->end_transaction(transactional_id, false);
+  ++broker_->producer_epochs[transactional_id];
 }
 
 void MemoryLog::fail_next_commit(StatusCode code, FaultPoint point, std::string transactional_id) {
@@ -95,9 +109,10 @@ std::vector<LogEntry> MemoryLog::entries(const TopicPartition& partition) {
   const MemoryPartition* found = broker_->find_partition(partition);
   TOCSIN_CHECK(found != nullptr, partition.topic);
   std::vector<LogEntry> entries;
-  for (const auto& record : found->records()) {
-    entries.push_back({record->offset(), record->timestamp_ms(), record->key(), std::nullopt, record->headers()});
-    if (record->has_value()) entries.back().value = std::string(record->value());
+  for (auto next = found->records().begin(); next != found->unreadable(); ++next) {
+    const StoredRecord& record = **next;
+    entries.push_back({record.offset(), record.timestamp_ms(), record.key(), std::nullopt, record.headers()});
+    if (record.has_value()) entries.back().value = std::string(record.value());
   }
   return entries;
 }

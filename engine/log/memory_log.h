@@ -59,6 +59,19 @@ struct LogEntry {
   std::vector<Header> headers;
 };
 
+// A producer whose transactions can also be taken step by step, for a simulation of what may come in between.
+class StagedProducer : public TransactionalProducer {
+ public:
+  // Writes records and offsets as commit() does, but leaves the transaction open: nothing of it can be read, partitions that it wrote to
+  // are readable up to its first record, and whoever is given partitions whose offsets it holds waits. It stays open when this producer
+  // goes; the next one of its id, or time_out(), rolls it back. Errors as of commit(): then nothing is open.
+  virtual Status begin(Transaction transaction) = 0;
+  // Ends it. kFenced: this id has been taken over, or the transaction timed out.
+  virtual Result<CommitReceipt> end() = 0;
+  // Rolls it back. kFenced as above.
+  virtual Status abort() = 0;
+};
+
 // A partitioned, transactional log in this process, which behaves towards its users as Kafka does: backtest, demo, unit tests and the
 // simulation run the engine over it. Topics have partitions, offsets with gaps, keys, tombstones and headers; a transaction's records
 // and offsets become visible at once; groups have generations, static members and rebalances; old members and producers are fenced.
@@ -89,8 +102,8 @@ class MemoryLog {
 
   // Joins the group. `listener` must outlive the consumer. A topic that does not exist yet has no partitions until it does.
   std::unique_ptr<GroupConsumer> consumer(MemoryConsumerOptions options, ConsumerListener& listener);
-  // Fences the producer that had this transactional id before.
-  std::unique_ptr<TransactionalProducer> producer(std::string transactional_id);
+  // Fences the producer that had this transactional id before, and rolls back what that one left open.
+  std::unique_ptr<StagedProducer> producer(std::string transactional_id);
   std::unique_ptr<PartitionReader> reader();
 
   // Writes one record outside any transaction (without control record) and returns its offset. `timestamp_ms`: instead of the
@@ -98,10 +111,14 @@ class MemoryLog {
   Result<int64_t> append(OutRecord record, std::optional<int64_t> timestamp_ms = std::nullopt);
   // Retention: what lies below `offset` is gone. A consumer that stands below is told by on_range_lost.
   void truncate(const TopicPartition& partition, int64_t offset);
+  // Compaction: of each key the last readable record stays, and no tombstone older than `tombstones_since`.
+  void compact(const TopicPartition& partition, WallTime tombstones_since);
 
   // The next commit (of that producer; "": of any) that passes all checks ends with `code`. Several calls queue up.
   // kUnavailable may strike at either point, every other code only before: it promises that nothing was written.
   void fail_next_commit(StatusCode code, FaultPoint point = FaultPoint::kBefore, std::string transactional_id = "");
+  // The open transaction of this id, if there is one, has taken too long: it is rolled back, and its producer fenced.
+  void time_out(const std::string& transactional_id);
   // The session of this consumer, made by this log, runs out while it is silent (a pause, a partition of the network): the group
   // goes on without it. Its own next poll() finds out.
   void expire(const GroupConsumer& consumer);
@@ -109,7 +126,7 @@ class MemoryLog {
   void expire_absent(const std::string& group);
 
   std::optional<CommittedOffset> committed(const std::string& group, const TopicPartition& partition);
-  // What the partition holds now, without gaps.
+  // What can be read of the partition now, without gaps.
   std::vector<LogEntry> entries(const TopicPartition& partition);
 
  private:

@@ -1,6 +1,8 @@
 #include "engine/log/memory_partition.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "engine/log/padding.h"
@@ -47,6 +49,36 @@ int64_t MemoryPartition::append(OutRecord record, int64_t timestamp_ms, bool kee
 // start() stays, also where nothing is kept: a consumer that stands at end() has lost nothing by a gap.
 void MemoryPartition::append_gap(int64_t count) { end_ += count; }
 
+void MemoryPartition::retract(int64_t offset) {
+  while (!records_.empty() && records_.back()->offset() >= offset) records_.pop_back();
+  end_ = offset;
+  start_ = std::min(start_, end_);
+}
+
+void MemoryPartition::remove(const std::vector<int64_t>& offsets) {
+  auto from = offsets.empty() ? records_.cend() : find(offsets.front());
+  const auto at = records_.begin() + (from - records_.cbegin());
+  records_.erase(
+      std::remove_if(at, records_.end(),
+                     [&](const auto& record) { return std::binary_search(offsets.begin(), offsets.end(), record->offset()); }),
+      records_.end());
+}
+
+void MemoryPartition::compact(int64_t tombstones_since_ms) {
+  const int64_t end = readable_end();
+  std::unordered_map<std::string_view, int64_t> last;
+  for (const auto& record : records_) {
+    if (record->offset() < end) last[record->key()] = record->offset();
+  }
+  std::vector<int64_t> gone;
+  for (const auto& record : records_) {
+    if (record->offset() >= end) break;
+    const bool old_tombstone = !record->has_value() && record->timestamp_ms() < tombstones_since_ms;
+    if (old_tombstone || last[record->key()] != record->offset()) gone.push_back(record->offset());
+  }
+  remove(gone);
+}
+
 void MemoryPartition::truncate(int64_t offset) {
   start_ = std::max(start_, std::min(offset, end_));
   while (!records_.empty() && records_.front()->offset() < start_) records_.pop_front();
@@ -59,14 +91,14 @@ MemoryPartition::Records::const_iterator MemoryPartition::find(int64_t offset) c
 
 int64_t MemoryPartition::past_gap(int64_t offset) const {
   const auto next = find(offset);
-  return next == records_.end() ? std::max(offset, end_) : (*next)->offset();
+  return next == records_.end() || (*next)->offset() >= readable_end() ? std::max(offset, readable_end()) : (*next)->offset();
 }
 
 int64_t MemoryPartition::offset_at(int64_t timestamp_ms) const {
-  for (const auto& record : records_) {
-    if (record->timestamp_ms() >= timestamp_ms) return record->offset();
+  for (auto record = records_.begin(); record != unreadable(); ++record) {
+    if ((*record)->timestamp_ms() >= timestamp_ms) return (*record)->offset();
   }
-  return end_;
+  return readable_end();
 }
 
 }  // namespace tocsin::log

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,12 @@ struct SharedRecords : RecordBatch::Storage {
   std::vector<std::shared_ptr<const StoredRecord>> records;
 };
 
-// One partition of MemoryLog: records in the order of their offsets, with gaps where control records and rolled back records lie.
+// One partition of MemoryLog: records in the order of their offsets, with gaps where control records and rolled back records lie. What is
+// read committed ends where the first record of an open transaction lies.
 //
 // Thread:     guarded by MemoryBroker's mutex.
-// Invariants: (1) start() <= offset of every record < end(); (2) offsets rise strictly; (3) start() and end() never decrease.
+// Invariants: (1) start() <= offset of every record < end(); (2) offsets rise strictly; (3) start(), end() and readable_end() never
+//             decrease, and readable_end() <= end().
 // Failure:    none.
 class MemoryPartition {
  public:
@@ -57,24 +60,38 @@ class MemoryPartition {
   int64_t append(OutRecord record, int64_t timestamp_ms, bool keep);
   // Offsets that hold no readable record.
   void append_gap(int64_t count);
+  // A transaction that begins at `offset` is open, until release().
+  void hold(int64_t offset) { held_.insert(offset); }
+  void release(int64_t offset) { held_.erase(held_.find(offset)); }
+  // Forgets all from `offset` on, as if it had never been.
+  void retract(int64_t offset);
+  // Makes gaps of these records, in rising order.
+  void remove(const std::vector<int64_t>& offsets);
   // Drops what lies below `offset`; beyond end() it means end().
   void truncate(int64_t offset);
+  // As a broker compacts: of each key the last readable record stays, and no tombstone older than `tombstones_since_ms`.
+  void compact(int64_t tombstones_since_ms);
 
   // First offset that can be read.
   int64_t start() const { return start_; }
   // Offset of the next record to come.
   int64_t end() const { return end_; }
+  // What comes before it can be read committed.
+  int64_t readable_end() const { return held_.empty() ? end_ : *held_.begin(); }
   const Records& records() const { return records_; }
   // The first record at or after `offset`.
   Records::const_iterator find(int64_t offset) const;
-  // `offset` moved past a gap that begins there: to the next record, or end().
+  // The first record that cannot be read yet, or the end.
+  Records::const_iterator unreadable() const { return held_.empty() ? records_.end() : find(readable_end()); }
+  // `offset` moved past a gap that begins there: to the next record, or readable_end().
   int64_t past_gap(int64_t offset) const;
-  // Offset of the first record stamped `timestamp_ms` or later, or end().
+  // Offset of the first readable record stamped `timestamp_ms` or later, or readable_end().
   int64_t offset_at(int64_t timestamp_ms) const;
 
  private:
   int64_t start_ = 0;
   int64_t end_ = 0;
+  std::multiset<int64_t> held_;  // first offsets of open transactions
   Records records_;
 };
 

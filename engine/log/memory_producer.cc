@@ -4,7 +4,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "engine/log/group_identity.h"
@@ -24,30 +23,68 @@ std::string group_of(const GroupMetadata* metadata) {
 MemoryProducer::MemoryProducer(MemoryBroker& broker, std::string transactional_id)
     : broker_(broker), transactional_id_(std::move(transactional_id)) {
   const std::lock_guard lock(broker_.mutex);
+  broker_.end_transaction(transactional_id_, false);
   epoch_ = ++broker_.producer_epochs[transactional_id_];
 }
 
 Result<CommitReceipt> MemoryProducer::commit(Transaction transaction) {
   const std::lock_guard lock(broker_.mutex);
-  if (broker_.producer_epochs[transactional_id_] != epoch_) {
-    return fenced(fmt::format("another process took over transactional id {}", transactional_id_));
-  }
+  TOCSIN_RETURN_IF_ERROR(check_epoch());
+  TOCSIN_RETURN_IF_ERROR(write(std::move(transaction)));
+  const std::optional<MemoryBroker::Fault> fault = broker_.take_fault(transactional_id_);
+  CommitReceipt receipt = std::move(broker_.open_transactions[transactional_id_].receipt);
+  broker_.end_transaction(transactional_id_, !fault || fault->point == FaultPoint::kAfter);
+  if (fault) return Status(fault->code, fmt::format("injected fault: {}", to_string(fault->code)));
+  return receipt;
+}
+
+Status MemoryProducer::begin(Transaction transaction) {
+  const std::lock_guard lock(broker_.mutex);
+  TOCSIN_RETURN_IF_ERROR(check_epoch());
+  TOCSIN_CHECK(!broker_.open_transactions.contains(transactional_id_), "a transaction of this id has begun already");
+  TOCSIN_CHECK(broker_.options.control_records, "without control records a transaction cannot be rolled back once others have written");
+  return write(std::move(transaction));
+}
+
+Result<CommitReceipt> MemoryProducer::end() {
+  const std::lock_guard lock(broker_.mutex);
+  TOCSIN_RETURN_IF_ERROR(check_epoch());
+  const auto open = broker_.open_transactions.find(transactional_id_);
+  TOCSIN_CHECK(open != broker_.open_transactions.end(), "no transaction of this id has begun");
+  CommitReceipt receipt = std::move(open->second.receipt);
+  broker_.end_transaction(transactional_id_, true);
+  return receipt;
+}
+
+Status MemoryProducer::abort() {
+  const std::lock_guard lock(broker_.mutex);
+  TOCSIN_RETURN_IF_ERROR(check_epoch());
+  broker_.end_transaction(transactional_id_, false);
+  return {};
+}
+
+Status MemoryProducer::check_epoch() const {
+  if (broker_.producer_epochs[transactional_id_] == epoch_) return {};
+  return fenced(fmt::format("another process took over transactional id {}", transactional_id_));
+}
+
+Status MemoryProducer::write(Transaction transaction) {
   const Result<std::vector<int32_t>> partitions = validate(transaction);
   if (!partitions.ok()) return partitions.status();
-  if (const auto* member = dynamic_cast<const MemberIdentity*>(transaction.group.get()); member && !transaction.offsets.empty()) {
-    if (Status status = broker_.group(member->group).check(*member); !status.ok()) {
-      roll_back(transaction, *partitions);
+  MemoryBroker::OpenTransaction& open = broker_.open_transactions[transactional_id_];
+  append(transaction, *partitions, open);
+  if (transaction.offsets.empty()) return {};
+  open.group = group_of(transaction.group.get());
+  MemoryGroup& group = broker_.group(open.group);
+  if (const auto* member = dynamic_cast<const MemberIdentity*>(transaction.group.get())) {
+    if (Status status = group.check(*member); !status.ok()) {
+      broker_.end_transaction(transactional_id_, false);
       return status;
     }
   }
-  const std::optional<MemoryBroker::Fault> fault = broker_.take_fault(transactional_id_);
-  if (!fault) return apply(std::move(transaction), *partitions);
-  if (fault->point == FaultPoint::kAfter) {
-    apply(std::move(transaction), *partitions);
-  } else {
-    roll_back(transaction, *partitions);
-  }
-  return Status(fault->code, fmt::format("injected fault: {}", to_string(fault->code)));
+  open.offsets = std::move(transaction.offsets);
+  for (const OffsetCommit& offset : open.offsets) group.await(offset.partition);
+  return {};
 }
 
 Result<std::vector<int32_t>> MemoryProducer::validate(const Transaction& transaction) {
@@ -69,35 +106,21 @@ Result<std::vector<int32_t>> MemoryProducer::validate(const Transaction& transac
   return partitions;
 }
 
-CommitReceipt MemoryProducer::apply(Transaction transaction, const std::vector<int32_t>& partitions) {
+void MemoryProducer::append(Transaction& transaction, const std::vector<int32_t>& partitions, MemoryBroker::OpenTransaction& open) {
   const int64_t now_ms = broker_.options.clock().ms;
-  std::set<TopicPartition> touched;
   std::map<TopicPartition, int64_t> last_offsets;
   for (size_t i = 0; i < partitions.size(); ++i) {
     OutRecord& record = transaction.records[i];
     const TopicPartition to{record.topic, partitions[i]};
     const bool explicit_partition = record.partition >= 0;
-    const int64_t offset = broker_.append(*broker_.find_topic(to.topic), to.partition, std::move(record), now_ms);
-    touched.insert(to);
+    MemoryBroker::Topic& topic = *broker_.find_topic(to.topic);
+    const int64_t offset = broker_.append(topic, to.partition, std::move(record), now_ms);
+    std::vector<int64_t>& written = open.records[to];
+    if (written.empty() && topic.options.retain != Retain::kNone) broker_.find_partition(to)->hold(offset);
+    written.push_back(offset);
     if (explicit_partition) last_offsets[to] = offset;
   }
-  if (broker_.options.control_records) {
-    for (const TopicPartition& to : touched) broker_.find_partition(to)->append_gap(1);
-  }
-  if (!transaction.offsets.empty()) {
-    MemoryGroup& group = broker_.group(group_of(transaction.group.get()));
-    for (const OffsetCommit& offset : transaction.offsets) broker_.commit_offset(group, offset);
-  }
-  broker_.note_change();
-  return {{last_offsets.begin(), last_offsets.end()}};
-}
-
-void MemoryProducer::roll_back(const Transaction& transaction, const std::vector<int32_t>& partitions) {
-  if (!broker_.options.control_records) return;
-  std::map<TopicPartition, int64_t> records;
-  for (size_t i = 0; i < partitions.size(); ++i) ++records[{transaction.records[i].topic, partitions[i]}];
-  for (const auto& [to, count] : records) broker_.find_partition(to)->append_gap(count + 1);
-  broker_.note_change();
+  open.receipt = {{last_offsets.begin(), last_offsets.end()}};
 }
 
 }  // namespace tocsin::log

@@ -23,7 +23,7 @@ Result<std::pair<int64_t, int64_t>> MemoryReader::bounds(const TopicPartition& p
   const std::lock_guard lock(broker_.mutex);
   const MemoryPartition* found = broker_.find_partition(partition);
   if (found == nullptr) return no_such(partition);
-  return std::pair{found->start(), found->end()};
+  return std::pair{found->start(), found->readable_end()};
 }
 
 Status MemoryReader::read(const TopicPartition& partition, int64_t from, int64_t to, Visitor& visit) {
@@ -35,9 +35,9 @@ Status MemoryReader::read(const TopicPartition& partition, int64_t from, int64_t
       const std::lock_guard lock(broker_.mutex);
       const MemoryPartition* found = broker_.find_partition(partition);
       if (found == nullptr) return no_such(partition);
-      if (from < found->start() || to > found->end()) {
+      if (from < found->start() || to > found->readable_end()) {
         const std::string text = fmt::format("{} partition {} holds offsets {} to {}; {} to {} were asked for", partition.topic,
-                                             partition.partition, found->start(), found->end(), from, to);
+                                             partition.partition, found->start(), found->readable_end(), from, to);
         return from < found->start() ? data_loss(text) : unavailable(text);
       }
       log_append_time = broker_.find_topic(partition.topic)->options.log_append_time;

@@ -261,5 +261,96 @@ TEST(MemoryTransactions, CopyingIsExactlyOnceWhateverFails) {
   }
 }
 
+TEST(OpenTransactions, HoldBackWhatIsReadBehindTheirFirstRecord) {
+  TransactionFixture f;
+  RecordingListener listener;
+  const auto consumer = f.join(listener, "", {"out"});
+  const auto producer = f.log.producer("p");
+  ASSERT_TRUE(producer->begin(records_only({record("out", 0, "open")})).ok());
+  ASSERT_TRUE(f.log.append(record("out", 0, "behind")).ok());
+  ASSERT_TRUE(f.log.append(record("out", 1, "elsewhere")).ok());
+  EXPECT_THAT(poll_values(*consumer), ElementsAre("elsewhere"));
+  EXPECT_EQ(f.log.reader()->bounds({"out", 0})->second, 0);
+  EXPECT_THAT(f.log.entries({"out", 0}), IsEmpty());
+  ASSERT_TRUE(producer->end().ok());
+  EXPECT_THAT(poll_values(*consumer), ElementsAre("open", "behind"));
+}
+
+TEST(OpenTransactions, LeaveGapsWhenTheyAreRolledBack) {
+  TransactionFixture f;
+  const auto producer = f.log.producer("p");
+  ASSERT_TRUE(producer->begin(records_only({record("out", 0, "a"), record("out", 0, "b")})).ok());
+  ASSERT_TRUE(f.log.append(record("out", 0, "c")).ok());
+  ASSERT_TRUE(producer->abort().ok());
+  const std::vector<LogEntry> entries = f.log.entries({"out", 0});
+  ASSERT_THAT(entries, testing::SizeIs(1));
+  EXPECT_EQ(entries[0].offset, 2);
+  EXPECT_EQ(f.log.reader()->bounds({"out", 0})->second, 4);
+}
+
+TEST(OpenTransactions, EndWithTheNextProducerOfTheirIdWhichFencesTheirEnd) {
+  TransactionFixture f;
+  const auto old = f.log.producer("p");
+  ASSERT_TRUE(old->begin(records_only({record("out", 0, "old")})).ok());
+  const auto young = f.log.producer("p");
+  EXPECT_EQ(old->end().status().code(), StatusCode::kFenced);
+  EXPECT_EQ(old->abort().code(), StatusCode::kFenced);
+  ASSERT_TRUE(young->commit(records_only({record("out", 0, "young")})).ok());
+  EXPECT_THAT(values_of(f.log, {"out", 0}), ElementsAre("young"));
+}
+
+TEST(OpenTransactions, EndWhenTheyTakeTooLong) {
+  TransactionFixture f;
+  const auto producer = f.log.producer("p");
+  ASSERT_TRUE(producer->begin(records_only({record("out", 0, "a")})).ok());
+  f.log.time_out("p");
+  EXPECT_EQ(producer->end().status().code(), StatusCode::kFenced);
+  EXPECT_THAT(f.log.entries({"out", 0}), IsEmpty());
+}
+
+TEST(OpenTransactions, KeepTheirPartitionsFromTheNextOwnerUntilTheyEnd) {
+  for (const bool commits : {true, false}) {
+    TransactionFixture f;
+    f.feed(0, "x");
+    RecordingListener first, second;
+    auto consumer = f.join(first, "static");
+    poll_values(*consumer);
+    const auto producer = f.log.producer("p");
+    ASSERT_TRUE(producer->begin(f.offset_of(*consumer, 1)).ok());
+    EXPECT_EQ(consumer->rewind().code(), StatusCode::kUnavailable);
+    EXPECT_EQ(consumer->group_metadata(), nullptr);
+    consumer.reset();
+    const auto successor = f.join(second, "static");
+    EXPECT_THAT(poll_values(*successor), IsEmpty());
+    ASSERT_TRUE(commits ? producer->end().ok() : producer->abort().ok());
+    EXPECT_THAT(poll_values(*successor), testing::SizeIs(commits ? 0U : 1U));
+    EXPECT_EQ(f.log.committed("g", {"in", 0}).has_value(), commits);
+  }
+}
+
+TEST(Compaction, KeepsTheLastRecordOfEachKeyAndYoungTombstones) {
+  TransactionFixture f;
+  const auto put = [&](const std::string& key, std::optional<std::string> value) {
+    OutRecord out = record("out", 0, "");
+    out.key = key;
+    out.value = std::move(value);
+    ASSERT_TRUE(f.log.append(std::move(out)).ok());
+  };
+  put("a", "1");
+  put("b", "1");
+  put("b", std::nullopt);
+  f.now_ms += 1'000;
+  put("a", "2");
+  put("c", "1");
+  put("c", std::nullopt);
+  f.log.compact({"out", 0}, WallTime{f.now_ms});
+  const std::vector<LogEntry> entries = f.log.entries({"out", 0});
+  ASSERT_THAT(entries, testing::SizeIs(2));
+  EXPECT_EQ(entries[0].offset, 3);
+  EXPECT_EQ(entries[0].value, "2");
+  EXPECT_EQ(entries[1].offset, 5);
+  EXPECT_EQ(entries[1].value, std::nullopt);
+}
+
 }  // namespace
 }  // namespace tocsin::log
