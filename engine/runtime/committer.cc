@@ -43,12 +43,14 @@ std::optional<Result<log::CommitReceipt>> Committer::poll() {
 }
 
 std::optional<Result<log::CommitReceipt>> Committer::wait() {
+  executor_.finish();
   std::unique_lock lock(mutex_);
   done_.wait(lock, [this] { return !busy_; });
   return take();
 }
 
 std::optional<Result<log::CommitReceipt>> Committer::wait_for(Duration patience) {
+  executor_.finish();
   std::unique_lock lock(mutex_);
   done_.wait_for(lock, std::chrono::milliseconds(patience.ms), [this] { return !busy_; });
   return take();
