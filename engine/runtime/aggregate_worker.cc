@@ -76,7 +76,7 @@ Status AggregateWorker::wait_for_room() {
 void AggregateWorker::look_for_groups() {
   if (groups_known_) return;
   const GroupLedger* ledger = options_.series.ledger;
-  groups_known_ = ledger == nullptr || ledger->complete() || clock_() - started_ >= options_.groups_patience;
+  groups_known_ = ledger == nullptr || ledger->complete() || has_passed(options_.groups_patience, started_, clock_());
 }
 
 void AggregateWorker::take_records(const log::RecordBatch& batch) {
@@ -162,10 +162,11 @@ void AggregateWorker::probe_ends() {
   for (int32_t source = 0; source < static_cast<int32_t>(inputs_.size()); ++source) {
     Input& in = input(source);
     if (!in.assigned || in.finished) continue;
+    in.last_arrival = std::min(in.last_arrival, now);  // the clock may have been set back
     const bool quiet = options_.idle_timeout && !in.paused && now - in.last_arrival >= *options_.idle_timeout;
     // A probe whose answer is long overdue was lost with its connection.
-    if (in.probing && now - in.last_probe < Duration{5000}) continue;
-    if (now - in.last_probe < (quiet ? plan_->resolution : Duration{1000})) continue;
+    if (in.probing && !has_passed(Duration{5000}, in.last_probe, now)) continue;
+    if (!has_passed(quiet ? plan_->resolution : Duration{1000}, in.last_probe, now)) continue;
     in.probing = true;
     in.last_probe = now;
     consumer_->probe_end(source);
@@ -202,7 +203,7 @@ bool AggregateWorker::flush_due() const {
   if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; })) return false;
   if (full()) return true;
   const Duration interval = catches_up() ? std::max(options_.flush_interval, options_.catch_up_interval) : options_.flush_interval;
-  if (clock_() - last_flush_ >= interval) return true;
+  if (has_passed(interval, last_flush_, clock_())) return true;
   if (std::all_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return !in.assigned || in.finished; })) return true;
   // While catching up ticks are crossed all the time; only at the end of the log is a crossed tick worth a flush of its own.
   return drained_ && floor_to(slowest_watermark(), plan_->resolution) > flushed_watermark_;

@@ -53,7 +53,7 @@ Status EvaluateWorker::step(Duration timeout) {
   TOCSIN_RETURN_IF_ERROR(advance());
   probe_ends();
   if (commit_due() && !committer_.busy()) TOCSIN_RETURN_IF_ERROR(commit());
-  if (clock_() - last_store_flush_ >= options_.flush_interval) {
+  if (has_passed(options_.flush_interval, last_store_flush_, clock_())) {
     last_store_flush_ = clock_();
     return leases_.store().flush();
   }
@@ -66,7 +66,7 @@ void EvaluateWorker::tell_of_groups() {
   constexpr Duration kAssignmentFollows{2'000};
   if (groups_told_ || options_.ledger == nullptr || consumer_->group_metadata() == nullptr) return;
   if (!joined_at_) joined_at_ = clock_();
-  if (tasks_.empty() && clock_() - *joined_at_ < kAssignmentFollows) return;
+  if (tasks_.empty() && !has_passed(kAssignmentFollows, *joined_at_, clock_())) return;
   groups_told_ = true;
   options_.ledger->restored();
 }
@@ -75,10 +75,10 @@ void EvaluateWorker::probe_ends() {
   constexpr Duration kInterval{1'000};
   constexpr Duration kLost{5'000};  // an answer that is long overdue was lost with its connection
   const WallTime now = clock_();
-  if (now - last_probe_ < kInterval) return;
+  if (!has_passed(kInterval, last_probe_, now)) return;
   last_probe_ = now;
   for (auto& [source, task] : tasks_) {
-    if (task.probing_since && now - *task.probing_since < kLost) continue;
+    if (task.probing_since && !has_passed(kLost, *task.probing_since, now)) continue;
     task.probing_since = now;
     consumer_->probe_end(source);
   }
@@ -97,7 +97,7 @@ bool EvaluateWorker::ticks_left() const {
 }
 
 void EvaluateWorker::measure_memory() {
-  if (clock_() - last_measured_ < kMeasureInterval) return;
+  if (!has_passed(kMeasureInterval, last_measured_, clock_())) return;
   last_measured_ = clock_();
   const size_t before = memory_.groups + memory_.totals;
   memory_ = {};
@@ -168,7 +168,7 @@ Status EvaluateWorker::apply_records() {
 
 void EvaluateWorker::tell_of_repeats(int32_t partition, int64_t offset) {
   constexpr Duration kInterval{10'000};
-  if (last_told_of_repeats_ && clock_() - *last_told_of_repeats_ < kInterval) return;
+  if (last_told_of_repeats_ && !has_passed(kInterval, *last_told_of_repeats_, clock_())) return;
   last_told_of_repeats_ = clock_();
   spdlog::warn(
       "evaluate {}: the frame at offset {} of partials partition {} speaks of input that was counted before, and is dropped. Either the "
@@ -203,9 +203,9 @@ bool EvaluateWorker::commit_due() const {
     consumed = consumed || task.consumed;
     alerts = alerts || task.evaluator->has_alerts();
   }
-  const Duration since = clock_() - last_commit_;
-  if (catches_up()) return (consumed || alerts) && since >= std::max(options_.commit_interval, options_.catch_up_interval);
-  return alerts || (consumed && since >= options_.commit_interval);
+  const auto passed = [this](Duration interval) { return has_passed(interval, last_commit_, clock_()); };
+  if (catches_up()) return (consumed || alerts) && passed(std::max(options_.commit_interval, options_.catch_up_interval));
+  return alerts || (consumed && passed(options_.commit_interval));
 }
 
 // As in stage 1: nobody waits for an alert of long ago by the tenth of a second.

@@ -104,6 +104,18 @@ TEST(IdlePartitions, KeepTheirWatermarkAcrossACrash) {
   EXPECT_THAT(engine.alerts(), SizeIs(2));
 }
 
+// Seed 347 of tests/simulation: both workers waited for their next transaction until a clock that had been set back had come as far as
+// before.
+TEST(AClockSetBack, HoldsUpNeitherStage) {
+  Engine engine(plan_of(kRules));
+  engine.now_ms += 3'600'000;
+  engine.feed(0, event_at(0));
+  engine.run(20);
+  engine.now_ms = kBaseMs;
+  for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
+  engine.drain();  // within minutes
+}
+
 constexpr const char* kLongWindow = R"(
 groups:
 - name: g
