@@ -1,0 +1,192 @@
+#include "tests/simulation/checks.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "engine/runtime/restore.h"
+#include "operators/keys.h"
+#include "tocsin/v1/alert.pb.h"
+#include "tocsin/v1/partial.pb.h"
+#include "tocsin/v1/state.pb.h"
+
+namespace tocsin::simulation {
+namespace {
+
+using Problem = std::optional<std::string>;
+
+// All but what depends on the course of the run: how long it took, and what held the watermark back.
+std::string line_of(v1::AlertEvent alert) {
+  std::string line = fmt::format("{} {} {}", alert.fingerprint(), alert.sequence(), alert.evaluated_at());
+  for (const auto& [name, value] : std::map<std::string, std::string>(alert.labels().begin(), alert.labels().end())) {
+    line += fmt::format(" {}={}", name, value);
+  }
+  alert.clear_labels();
+  alert.clear_annotations();
+  alert.mutable_evidence()->clear_watermark();
+  alert.mutable_evidence()->clear_slowest_partition();
+  alert.mutable_evidence()->clear_detection_ms();
+  return line + " " + alert.ShortDebugString();
+}
+
+struct Episodes {
+  uint64_t sequence = 0;
+  bool firing = false;
+  std::string id;
+};
+
+Problem check_alerts(World& world) {
+  std::map<std::string, Episodes> all;
+  std::map<std::string, int> ids;
+  for (const log::LogEntry& entry : world.log().entries({kAlerts, 0})) {
+    v1::AlertEvent alert;
+    if (!entry.value || !alert.ParseFromString(*entry.value)) return "an alert event cannot be read";
+    Episodes& episodes = all[alert.fingerprint()];
+    const std::string text = alert.ShortDebugString();
+    if (alert.sequence() != ++episodes.sequence) return fmt::format("alert sequence {} was expected: {}", episodes.sequence, text);
+    const bool firing = alert.state() == "firing";
+    if (firing == episodes.firing) return fmt::format("an alert is {} twice: {}", alert.state(), text);
+    if (firing && ++ids[alert.id()] > 1) return fmt::format("an id is used again: {}", text);
+    if (!firing && alert.id() != episodes.id) return fmt::format("an episode changes its id from {}: {}", episodes.id, text);
+    episodes.firing = firing;
+    episodes.id = alert.id();
+  }
+  return std::nullopt;
+}
+
+struct Progress {
+  int64_t to = 0;
+  std::optional<int64_t> watermark_ms;
+};
+
+Problem check_frames_of(World& world, int32_t partials) {
+  std::map<int32_t, Progress> all;
+  for (const log::LogEntry& entry : world.log().entries({kPartials, partials})) {
+    v1::Frame frame;
+    if (!entry.value || !frame.ParseFromString(*entry.value)) return "a frame cannot be read";
+    if (frame.part() != frame.parts()) continue;
+    for (const v1::InputProgress& input : frame.inputs()) {
+      const auto place = [&] { return fmt::format("frame {} of partials {}, input {}", entry.offset, partials, input.partition()); };
+      auto [found, first] = all.try_emplace(input.partition());
+      Progress& progress = found->second;
+      if (!first && input.from() != progress.to) return fmt::format("{}: from {} after {}", place(), input.from(), progress.to);
+      if (input.to() < input.from()) return fmt::format("{}: from {} to {}", place(), input.from(), input.to());
+      const std::optional<int64_t> now = input.has_watermark_ms() ? std::optional(input.watermark_ms()) : std::nullopt;
+      if (now < progress.watermark_ms) return fmt::format("{}: the watermark falls", place());
+      progress = {input.to(), now};
+    }
+  }
+  for (int32_t partition = 0; partition < world.input_partitions(); ++partition) {
+    const auto committed = world.log().committed("aggregate", {kInput, partition});
+    if (committed.has_value() != all.contains(partition) || (committed && committed->offset != all[partition].to)) {
+      return fmt::format("partials {}: frames of input {} end at {}, but {} is committed", partials, partition, all[partition].to,
+                         committed ? committed->offset : -1);
+    }
+  }
+  return std::nullopt;
+}
+
+using Rows = std::map<std::string, std::string>;
+
+// The rows of a partition, without the store's own position, which is returned.
+std::optional<int64_t> read_rows(const state::Store& store, uint32_t partition, Rows& rows) {
+  const std::string from = state::KeyWriter().u32(partition).take();
+  const std::string own = changelog_position_key(partition);
+  std::optional<int64_t> position;
+  for (const auto row = store.scan(from, state::prefix_end(from)); row->valid(); row->next()) {
+    if (row->key() == own) {
+      position = state::KeyReader(row->value()).i64();
+    } else {
+      rows.emplace(row->key(), row->value());
+    }
+  }
+  return position;
+}
+
+Rows replay(const std::vector<log::LogEntry>& changelog, int64_t to) {
+  Rows rows;
+  for (const log::LogEntry& entry : changelog) {
+    if (entry.offset >= to) break;
+    if (entry.value) {
+      rows[entry.key] = *entry.value;
+    } else {
+      rows.erase(entry.key);
+    }
+  }
+  return rows;
+}
+
+Problem check_stores_of(World& world, int32_t partition) {
+  const int64_t end = world.log().reader()->bounds({kChangelog, partition})->second;
+  const std::vector<log::LogEntry> changelog = world.log().entries({kChangelog, partition});
+  for (const World::Instance& instance : world.instances()) {
+    for (size_t disk = 0; disk < instance.disks.size(); ++disk) {
+      const auto place = [&] { return fmt::format("disk {} of {}, partition {}", disk, instance.name, partition); };
+      Rows rows;
+      const std::optional<int64_t> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
+      if (!position) {
+        if (!rows.empty()) return fmt::format("{}: rows without a position", place());
+        continue;
+      }
+      if (*position > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), *position, end);
+      // A compacted changelog no longer says what was true before its end.
+      if (world.compacted() && *position < end) continue;
+      if (rows != replay(changelog, *position)) return fmt::format("{}: not what the changelog says up to {}", place(), *position);
+    }
+  }
+  return std::nullopt;
+}
+
+Problem check_position_of(World& world, int32_t partition) {
+  const auto committed = world.log().committed("evaluate", {kPartials, partition});
+  Rows rows = replay(world.log().entries({kChangelog, partition}), INT64_MAX);
+  const auto stored = rows.find(keys::position(static_cast<uint32_t>(partition)));
+  if (stored == rows.end()) return committed ? Problem(fmt::format("partials {}: an offset without a position row", partition)) : Problem();
+  v1::PositionRow row;
+  if (!row.ParseFromString(stored->second)) return "a position row cannot be read";
+  if (committed && committed->offset == row.next_offset()) return std::nullopt;
+  return fmt::format("partials {}: the position row says {}, committed is {}", partition, row.next_offset(),
+                     committed ? committed->offset : -1);
+}
+
+std::string first_difference(const std::vector<std::string>& actual, const std::vector<std::string>& expected, const char* what) {
+  const auto [a, e] = std::mismatch(actual.begin(), actual.end(), expected.begin(), expected.end());
+  if (a == actual.end() && e == expected.end()) return {};
+  return fmt::format("{}: {} instead of {}; the first that differs is\n    {}\n  instead of\n    {}\n", what, actual.size(), expected.size(),
+                     a == actual.end() ? "none" : *a, e == expected.end() ? "none" : *e);
+}
+
+}  // namespace
+
+Published published(World& world) {
+  Published result;
+  for (const log::LogEntry& entry : world.log().entries({kAlerts, 0})) {
+    v1::AlertEvent alert;
+    if (entry.value && alert.ParseFromString(*entry.value)) result.alerts.push_back(line_of(std::move(alert)));
+  }
+  for (const log::LogEntry& entry : world.log().entries({kDeadLetters, 0})) {
+    std::string line = entry.key + " " + entry.value.value_or("(none)");
+    for (const log::Header& header : entry.headers) line += fmt::format(" {}={}", header.name, header.value);
+    result.dead_letters.push_back(std::move(line));
+  }
+  std::sort(result.alerts.begin(), result.alerts.end());
+  std::sort(result.dead_letters.begin(), result.dead_letters.end());
+  return result;
+}
+
+std::string difference(const Published& actual, const Published& expected) {
+  return first_difference(actual.alerts, expected.alerts, "alert events") +
+         first_difference(actual.dead_letters, expected.dead_letters, "dead letters");
+}
+
+std::optional<std::string> broken_invariant(World& world) {
+  if (Problem problem = check_alerts(world)) return problem;
+  for (int32_t partition = 0; partition < world.engine().partials; ++partition) {
+    if (Problem problem = check_frames_of(world, partition)) return problem;
+    if (Problem problem = check_stores_of(world, partition)) return problem;
+    if (Problem problem = check_position_of(world, partition)) return problem;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tocsin::simulation

@@ -1,0 +1,36 @@
+#pragma once
+
+// What must hold when a schedule is over, whatever happened in it (SPEC 5; docs/reliability.md).
+//
+// Thread: pure functions over a world at rest.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/world.h"
+
+namespace tocsin::simulation {
+
+// What came out, in an order that depends on nothing but the content.
+struct Published {
+  std::vector<std::string> alerts;        // one line each: all that follows from input and rules
+  std::vector<std::string> dead_letters;  // with their headers
+
+  friend bool operator==(const Published&, const Published&) = default;
+};
+
+Published published(World& world);
+
+// The first difference, as a text.
+std::string difference(const Published& actual, const Published& expected);
+
+// Nothing if all of these hold:
+//   - alerts: sequences are 1, 2, 3 …, firing and resolved take turns, an episode has one id and an id one episode;
+//   - frames: the ranges of each input partition follow one another without gap or overlap up to the committed offset, in each partials
+//     partition, and its watermark does not fall;
+//   - stores: none is ahead of the changelog, and each holds what the changelog says up to its position;
+//   - the position row of the changelog is the committed offset of the partials partition.
+std::optional<std::string> broken_invariant(World& world);
+
+}  // namespace tocsin::simulation

@@ -1,0 +1,80 @@
+#include "tests/simulation/member.h"
+
+namespace tocsin::simulation {
+namespace {
+
+// Records of a restore between two await points.
+constexpr int kRecordsPerFetch = 32;
+
+// Passes records on, with an await point now and then.
+class InterruptedVisit final : public log::PartitionReader::Visitor {
+ public:
+  InterruptedVisit(log::PartitionReader::Visitor& visit, Fate& fate, Process& process) : visit_(visit), fate_(fate), process_(process) {}
+
+  Status record(const log::Record& record) override {
+    if (++records_ % kRecordsPerFetch == 0) {
+      fate_.await(process_, Event::kCrashRestoring, false);
+      if (fate_.strikes(Event::kRestoreCutOff)) return unavailable("simulated: the brokers went away");
+    }
+    return visit_.record(record);
+  }
+
+ private:
+  log::PartitionReader::Visitor& visit_;
+  Fate& fate_;
+  Process& process_;
+  int records_ = 0;
+};
+
+}  // namespace
+
+Member::Member(log::MemoryLog& log, log::MemoryConsumerOptions options, Fate& fate, Process& process, log::ConsumerListener& worker)
+    : log_(log), fate_(fate), process_(process), worker_(worker), consumer_(log.consumer(std::move(options), *this)) {}
+
+Status Member::poll(Duration /*timeout*/, log::RecordBatch& batch) {
+  if (fate_.strikes(Event::kFetchDelayed)) {
+    batch.clear();
+    return {};
+  }
+  if (fate_.strikes(Event::kBrokersAway)) {
+    batch.clear();
+    return unavailable("simulated: the brokers do not answer");
+  }
+  return consumer_->poll({0}, batch);
+}
+
+Status Member::rewind() {
+  const Status rewound = consumer_->rewind();
+  if (rewound.code() == StatusCode::kUnavailable) fate_.count(Event::kAssignmentWaited);
+  return rewound;
+}
+
+Result<std::vector<log::StartPosition>> Member::on_assigned(const std::vector<log::Assignment>& partitions) {
+  fate_.await(process_, Event::kCrashAssigned, true);
+  return worker_.on_assigned(partitions);
+}
+
+void Member::on_revoked(const std::vector<int32_t>& sources) {
+  fate_.await(process_, Event::kCrashRevoked, true);
+  worker_.on_revoked(sources);
+  fate_.await(process_, Event::kCrashRevoked, true);
+}
+
+void Member::on_lost(const std::vector<int32_t>& sources) {
+  fate_.await(process_, Event::kCrashLost, true);
+  worker_.on_lost(sources);
+}
+
+Result<std::pair<int64_t, int64_t>> Reader::bounds(const log::TopicPartition& partition) {
+  fate_.await(process_, Event::kCrashRestoring, true);
+  if (fate_.strikes(Event::kRestoreCutOff)) return unavailable("simulated: the brokers do not answer");
+  return reader_->bounds(partition);
+}
+
+Status Reader::read(const log::TopicPartition& partition, int64_t from, int64_t to, Visitor& visit) {
+  fate_.await(process_, Event::kCrashRestoring, true);
+  InterruptedVisit interrupted(visit, fate_, process_);
+  return reader_->read(partition, from, to, interrupted);
+}
+
+}  // namespace tocsin::simulation

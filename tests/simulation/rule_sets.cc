@@ -1,0 +1,114 @@
+#include "tests/simulation/rule_sets.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "operators/rules/rule.h"
+
+namespace tocsin::simulation {
+namespace {
+
+constexpr std::array<const char*, 4> kRuleSets = {
+    R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - alert: Errors
+    expr: error_rate{domain="chat"}[10s] > 30%
+    by: [region]
+    min_events: 3
+    keep_firing_for: 2s
+  - alert: Slow
+    expr: p90[8s] > 200ms
+    by: [domain, region]
+    for: 2s
+    cooldown: 7s
+    resolve: p90[4s] < 180ms
+  - alert: Quiet
+    expr: count{domain="wallet"}[3s] < 2
+    by: [region]
+)",
+    R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - alert: Mixed
+    interval: 250ms
+    expr: share(latency > 150ms and not {region="eu"})[6s] >= 45% and count[6s] > 3
+    no_data: keep
+  - alert: Forgotten
+    expr: count[2s] > 0
+    by: [domain, session_id]
+    group_retention: 5s
+  - alert: Silent
+    expr: absent[3s]
+)",
+    R"(
+groups:
+- name: g
+  interval: 500ms
+  rules:
+  - alert: Waiting
+    expr: error_rate[4s] > 20%
+    by: [region]
+    no_data: alert
+    for: 1s
+    keep_firing_for: 3s
+  - alert: Average
+    expr: avg[6s] > 120ms or max[2s] > 250ms
+    by: [domain]
+    cooldown: 4s
+  - alert: Sums
+    expr: errors[5s] + count(latency > 100ms)[5s] >= 3
+    by: [region, session_id]
+    group_retention: 10s
+)",
+    R"(
+groups:
+- name: fast
+  interval: 250ms
+  rules:
+  - alert: Median
+    expr: p50[5s] > 1.2 * p50[20s]
+    by: [region]
+    min_events: 2
+  - alert: Rate
+    expr: rate{region="eu"}[2s] > 1
+    by: [domain]
+    resolve: rate{region="eu"}[4s] < 0.5
+- name: slow
+  interval: 5s
+  rules:
+  - alert: Long
+    expr: success_rate[1m] < 80%
+    by: [domain]
+    for: 5s
+    no_data: keep
+)"};
+
+std::shared_ptr<const Plan> compile(const std::string& text) {
+  const rules::LoadResult loaded = rules::load_rules({{"simulation.yaml", text}}, rules::LoadOptions());
+  for (const rules::Finding& finding : loaded.findings) {
+    TOCSIN_CHECK(finding.severity != rules::Finding::Severity::kError, finding.text);
+  }
+  return compile_plan(loaded.rules, PlanOptions());
+}
+
+}  // namespace
+
+size_t rule_sets() { return kRuleSets.size(); }
+
+std::shared_ptr<const Plan> plan_of(size_t rule_set) {
+  static const std::vector<std::shared_ptr<const Plan>> plans = [] {
+    std::vector<std::shared_ptr<const Plan>> all;
+    for (const char* text : kRuleSets) all.push_back(compile(text));
+    return all;
+  }();
+  return plans[rule_set];
+}
+
+}  // namespace tocsin::simulation

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/log/memory_log.h"
+#include "tests/simulation/disk.h"
+#include "tests/simulation/input.h"
+#include "tests/simulation/process.h"
+#include "tests/simulation/trace.h"
+
+namespace tocsin::simulation {
+
+inline constexpr const char* kInput = "in";
+inline constexpr const char* kPartials = "partials";
+inline constexpr const char* kChangelog = "changelog";
+inline constexpr const char* kAlerts = "alerts";
+inline constexpr const char* kDeadLetters = "dead-letters";
+
+// Everything that there is in a schedule: the log, machines with a disk each, the processes that run on them, and the applications that
+// write telemetry. It does what it is told, and chooses nothing: schedule.h does.
+//
+// Thread:     confined.
+// Lifetime:   less than the fate's and the input's.
+// Invariants: (1) of one name at most two processes live, on two disks.
+// Failure:    violation(): a process ended with an error that no fault explains.
+class World {
+ public:
+  // A machine that runs processes of one name.
+  struct Instance {
+    std::string name;
+    size_t aggregates = 1;
+    size_t evaluates = 1;
+    int64_t clock_ahead_ms = 0;
+    std::array<Disk, 2> disks;  // the second one for a second process of its name
+  };
+  struct Life {
+    std::unique_ptr<Process> process;
+    Instance* instance;
+    size_t disk;
+  };
+
+  World(const Engine& engine, const Input& input, Fate& fate, Coverage& coverage, const Trace& trace);
+
+  log::MemoryLog& log() { return log_; }
+  const Engine& engine() const { return engine_; }
+  int32_t input_partitions() const { return input_partitions_; }
+  int64_t now_ms() const { return now_ms_; }
+  void pass(int64_t ms) { now_ms_ += ms; }
+  std::deque<Instance>& instances() { return instances_; }
+  std::vector<Life*> lives() const;
+  // Live processes of this instance.
+  size_t lives_of(const Instance& instance) const;
+
+  void add_instance(size_t aggregates, size_t evaluates);
+  // One more process of this name, on a disk that no other one uses.
+  void start(Instance& instance);
+  void step(Life& life, size_t worker);
+  // As kill -9: if a step of it waits, at that await point. `crash` is counted.
+  void kill(Life& life, std::optional<Event> crash);
+  // In good order. Not while a step of it waits.
+  void stop(Life& life);
+
+  // The applications' next step; false if there is none, or none yet.
+  bool feed();
+  bool all_fed() const { return next_ == input_.steps.size() && !foreign_; }
+  bool foreign_open() const { return foreign_ != nullptr; }
+  void end_foreign();
+
+  // Transactions that dead processes and lost answers left behind.
+  void leave_behind(std::unique_ptr<log::StagedProducer> producer, bool end_sent);
+  size_t left_behind() const { return left_behind_.size(); }
+  // The end of one of them arrives at the broker; one that was never sent: the transaction times out.
+  void end_left_behind(size_t index);
+  // The transaction of this worker has been open for too long, if it is.
+  void time_out(Life& life, size_t worker);
+  // More than a day goes by.
+  void pass_a_day();
+  void compact();
+  bool compacted() const { return compacted_; }
+
+  // What is not read, and by whom it would be.
+  std::string standing();
+  // Everything written has been read, evaluated and committed.
+  bool drained();
+  const std::optional<std::string>& violation() const { return violation_; }
+  void violate(std::string what);
+
+ private:
+  void remove(Life& life);
+  void ended(Life& life, const Status& status);
+  bool read_to_end(const std::string& group, const std::string& topic, int32_t partitions);
+
+  const Engine& engine_;
+  const Input& input_;
+  Fate& fate_;
+  Coverage& coverage_;
+  const Trace& trace_;
+  int64_t now_ms_ = kBaseMs;
+  int64_t day_ = 0;
+  log::MemoryLog log_;
+  std::unique_ptr<log::PartitionReader> reader_;
+  int32_t input_partitions_;
+  std::deque<Instance> instances_;
+  std::vector<std::unique_ptr<Life>> lives_;
+  size_t next_ = 0;                                     // step of the input
+  std::unique_ptr<log::StagedProducer> foreign_;        // with an open transaction
+  bool foreign_commits_ = false;
+  std::optional<int32_t> awaited_;  // an added partition that nobody has taken up yet
+  struct LeftBehind {
+    std::unique_ptr<log::StagedProducer> producer;
+    bool end_sent;
+  };
+  std::vector<LeftBehind> left_behind_;
+  bool compacted_ = false;
+  std::optional<std::string> violation_;
+};
+
+}  // namespace tocsin::simulation
