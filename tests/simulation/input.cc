@@ -7,9 +7,9 @@
 namespace tocsin::simulation {
 namespace {
 
-constexpr int64_t kMessagesMin = 30;
-constexpr int64_t kMessagesMax = 70;
-constexpr int64_t kAheadMs = 30'000;  // the last event of each partition
+constexpr int64_t kMessagesMin = 15;
+constexpr int64_t kMessagesMax = 35;
+constexpr int64_t kAheadMs = 15'000;  // the last event of each partition
 
 class Writer {
  public:
@@ -19,7 +19,7 @@ class Writer {
     input_.partitions = static_cast<int32_t>(random_.between(1, 4));
     partitions_ = input_.partitions;
     // Where there are pauses, it is often time alone that moves windows and alerts on.
-    pause_max_ms_ = random_.one_in(3) ? 2'500 : 500;
+    pause_max_ms_ = random_.one_in(3) ? 2'000 : 600;
     const int64_t messages = random_.between(kMessagesMin, kMessagesMax);
     const int64_t growth = random_.one_in(3) ? random_.between(5, messages - 5) : -1;
     for (int64_t i = 0; i < messages; ++i) {

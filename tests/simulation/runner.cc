@@ -20,7 +20,7 @@ void Runner::take_input(uint64_t input_seed) {
   input_ = make_input(random.next());
   engine_ = Engine();
   engine_.plan = plan_of(random.below(rule_sets()));
-  engine_.partials = static_cast<int32_t>(random.between(1, 3));
+  engine_.partials = static_cast<int32_t>(random.one_in(4) ? 3 : random.between(1, 2));
   Coverage unused;
   const std::optional<std::string> problem = run(engine_, 0, false, Trace(), unused, expected_);
   undisturbed_problem_ = problem ? "undisturbed: " + *problem : "";

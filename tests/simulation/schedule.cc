@@ -7,9 +7,9 @@ namespace {
 
 constexpr int kDepthMax = 2;
 constexpr int kActsMax = 3'000;
-constexpr int kRoundsMax = 800;
-constexpr int kIdleRounds = 40;
-constexpr int64_t kRoundMs = 100;
+constexpr int kRoundsMax = 400;
+constexpr int kIdleRounds = 25;
+constexpr int64_t kRoundMs = 250;
 constexpr int kCalmRounds = 2;
 constexpr int64_t kCommitIntervalMs = 500;  // while far behind the wall clock, EvaluateOptions::catch_up_interval
 
@@ -108,7 +108,7 @@ void Schedule::disturb() {
 void Schedule::act() {
   if (random_.one_in(mix_.fault)) return fault();
   switch (random_.below(8)) {
-    case 0: return world_->pass(random_.between(0, 120));
+    case 0: return world_->pass(random_.between(0, 160));
     case 1:
     case 2:
     case 3: return advance_a_transaction();
@@ -302,7 +302,7 @@ void Schedule::settle_all() {
 }
 
 void Schedule::round() {
-  world_->pass(world_->engine().idle_timeout ? 5 * kRoundMs : kRoundMs);
+  world_->pass(world_->engine().idle_timeout ? 2 * kRoundMs : kRoundMs);
   while (world_->foreign_open() || world_->feed()) world_->end_foreign();
   for (World::Life* life : world_->lives()) {
     const std::vector<World::Life*> now = world_->lives();
