@@ -100,7 +100,11 @@ Status KafkaConsumer::advance_pending(int timeout_ms) {
   if (!pending.wanted.has_value() && !pending.sources.empty()) {
     const ListenerScope scope(in_listener_);
     Result<std::vector<log::StartPosition>> wanted = listener_.on_assigned(*pending.committed);
-    if (!wanted.ok()) return wanted.status();
+    if (!wanted.ok()) {
+      // Meanwhile they may have been somebody else's, who has committed more.
+      pending.committed.reset();
+      return wanted.status();
+    }
     TOCSIN_CHECK(wanted->size() == pending.sources.size(), "on_assigned() has to give a start for each partition");
     pending.wanted = std::move(*wanted);
     // If the questions below find no answer, the listener works on with position(): that must not be the one of before a rewind.

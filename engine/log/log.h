@@ -80,7 +80,8 @@ struct Assignment {
 class ConsumerListener {
  public:
   virtual ~ConsumerListener() = default;
-  // New partitions. Returns for each where to start reading (Kafka: may be any offset, also below the committed one).
+  // New partitions. Returns for each where to start reading (Kafka: may be any offset, also below the committed one). An error: none is
+  // taken; unless they go elsewhere first they are given again by a later poll(), with what is committed by then.
   virtual Result<std::vector<StartPosition>> on_assigned(const std::vector<Assignment>& partitions) = 0;
   // The partitions go away in good order: commit what is open before returning. The group waits.
   virtual void on_revoked(const std::vector<int32_t>& sources) = 0;

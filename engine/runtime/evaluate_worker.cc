@@ -318,6 +318,14 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   const std::optional<int64_t> committed = assignment.committed ? std::optional(assignment.committed->offset) : std::nullopt;
   if (evaluator->next_offset() != committed) {
     const auto text = [](const std::optional<int64_t>& offset) { return offset ? std::to_string(*offset) : std::string("nothing"); };
+    // Offset first, changelog second: if another member had the partition in between, because we stood still, it has committed more. Asked
+    // for again the offset says so.
+    const auto outdated = outdated_.find(partition);
+    if (evaluator->next_offset() > committed && (outdated == outdated_.end() || outdated->second != committed)) {
+      outdated_[partition] = committed;
+      return unavailable(fmt::format("partition {} of the state stands at partials offset {}, {} was committed: looking again", partition,
+                                     text(evaluator->next_offset()), text(committed)));
+    }
     return data_loss(fmt::format(
         "partition {} of the state stands at partials offset {}, but the group has committed {}: they are written together, so one of them "
         "was "
@@ -328,6 +336,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
                partition, report->records_read, report->changelog_end - report->changelog_begin,
                report->rebuilt ? " (rebuilt from nothing)" : "", evaluator->group_count(),
                evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
+  outdated_.erase(partition);
   const std::optional<int64_t> rewind = evaluator->rewind_offset();
   Task& task = tasks_[assignment.source];
   task.lease = lease;

@@ -10,7 +10,8 @@
 // Thread:     one; the transaction runs on the committer's executor meanwhile.
 // Invariants: (1) the store is written after the commit, with the changelog position in the same batch: it is never ahead of the log;
 //             (2) a partition that has moved on is not written any more (store_lease.h);
-//             (3) the position row equals the group's committed offset, or the partition is refused.
+//             (3) the position row equals the group's committed offset, or the partition is refused: at once if it is behind, if it is
+//                 ahead when the offset is still the same at a second look.
 // Failure:    kAborted and kUnavailable of a transaction are healed here (state is read again); everything else ends the worker.
 
 #include <cstdint>
@@ -152,6 +153,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   Clock clock_;
   log::GroupConsumer* consumer_ = nullptr;
   std::map<int32_t, Task> tasks_;  // by source
+  std::map<int32_t, std::optional<int64_t>> outdated_;  // partition: a committed offset that the state was ahead of, once
   std::vector<InFlight> in_flight_;
   std::vector<AlertInFlight> alerts_in_flight_;
   log::RecordBatch records_;

@@ -271,6 +271,22 @@ TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
   EXPECT_THAT(status.message(), testing::HasSubstr("stands at partials offset nothing"));
 }
 
+// Seed 3561 of tests/simulation: a member that stands still between learning the committed offset and reading the changelog finds what the
+// next owner has committed since. It ended with a loss of data that there was not.
+TEST(Restart, StateThatIsAheadIsLookedAtOnceMoreThenRefused) {
+  Engine engine(plan_of(kRules));
+  for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
+  engine.drain();
+  const auto committed = engine.log.committed("evaluate", {"partials", 0});
+  ASSERT_TRUE(committed && committed->offset > 1);
+  const auto assigned = [&](int64_t offset) { return engine.evaluate->on_assigned({{0, log::CommittedOffset{offset, ""}}}).status().code(); };
+  EXPECT_EQ(assigned(committed->offset - 2), StatusCode::kUnavailable);
+  EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kUnavailable);
+  EXPECT_EQ(assigned(committed->offset), StatusCode::kOk);
+  EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kUnavailable);
+  EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kDataLoss);
+}
+
 TEST(Restart, AnOlderCopyOfTheStateIsRefusedIfItsChangelogIsGone) {
   Engine engine(plan_of(kRules));
   engine.feed(0, failure(100));
