@@ -121,10 +121,6 @@ bool Process::idle() const {
   });
 }
 
-void Process::expire_sessions() {
-  for (const auto& worker : workers_) worker->member->expire();
-}
-
 uint64_t Process::restores() const {
   uint64_t sum = 0;
   for (const auto& worker : workers_) sum += worker->evaluate ? worker->evaluate->counters().restores : 0;

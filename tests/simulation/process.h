@@ -56,7 +56,7 @@ class Process {
   Status close(size_t worker);
   bool idle() const;
   Transactions& transactions(size_t worker) { return workers_[worker]->transactions; }
-  void expire_sessions();
+  void expire_session(size_t worker) { workers_[worker]->member->expire(); }
 
   // Whether this worker, or any, is within a step that waits at an await point.
   bool busy(size_t worker) const { return workers_[worker]->busy; }

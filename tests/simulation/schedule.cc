@@ -236,13 +236,15 @@ void Schedule::change_group() {
   World::Life* life = somebody();
   if (life == nullptr) return;
   coverage_.hit(Event::kMemberExpired);
-  trace_.say(world_->now_ms() - kBaseMs, "the sessions of {} run out", life->process->name());
-  life->process->expire_sessions();
   life->process->zombie = true;
-  if (random_.one_in(2)) {
-    for (size_t worker = 0; worker < life->process->workers(); ++worker) {
-      if (life->process->paused) world_->time_out(*life, worker);
-    }
+  // All of them if the process stood still, or the network; one, if a worker was stuck: then its partitions may go to its neighbour.
+  const bool all = random_.one_in(2);
+  const size_t one = random_.below(life->process->workers());
+  for (size_t worker = 0; worker < life->process->workers(); ++worker) {
+    if (!all && worker != one) continue;
+    trace_.say(world_->now_ms() - kBaseMs, "the session of {} runs out", life->process->worker_name(worker));
+    life->process->expire_session(worker);
+    if (life->process->paused && random_.one_in(2)) world_->time_out(*life, worker);
   }
 }
 
@@ -253,6 +255,7 @@ void Schedule::take_a_name() {
 
 void Schedule::change_clocks() {
   if (random_.one_in(6) && !world_->engine().idle_timeout) {
+    if (random_.one_in(2)) kill_somebody();  // its disk may be too old when it comes back
     world_->pass_a_day();
     world_->compact();
     return;
