@@ -58,10 +58,9 @@ void MemoryPartition::retract(int64_t offset) {
 void MemoryPartition::remove(const std::vector<int64_t>& offsets) {
   auto from = offsets.empty() ? records_.cend() : find(offsets.front());
   const auto at = records_.begin() + (from - records_.cbegin());
-  records_.erase(
-      std::remove_if(at, records_.end(),
-                     [&](const auto& record) { return std::binary_search(offsets.begin(), offsets.end(), record->offset()); }),
-      records_.end());
+  records_.erase(std::remove_if(at, records_.end(),
+                                [&](const auto& record) { return std::binary_search(offsets.begin(), offsets.end(), record->offset()); }),
+                 records_.end());
 }
 
 void MemoryPartition::compact(int64_t tombstones_since_ms) {

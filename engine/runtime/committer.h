@@ -35,7 +35,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
   virtual void run(std::function<void()> work) = 0;
-  // Called by whoever is about to wait for what was handed over: an executor that runs it on nobody's thread (the simulation's) does it now.
+  // Called by whoever is about to wait for what was handed over: an executor that runs it on nobody's thread (the simulation's) does it
+  // now.
   virtual void finish() {}
 };
 

@@ -152,7 +152,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   FlightRecorder& recorder_;
   Clock clock_;
   log::GroupConsumer* consumer_ = nullptr;
-  std::map<int32_t, Task> tasks_;  // by source
+  std::map<int32_t, Task> tasks_;                       // by source
   std::map<int32_t, std::optional<int64_t>> outdated_;  // partition: a committed offset that the state was ahead of, once
   std::vector<InFlight> in_flight_;
   std::vector<AlertInFlight> alerts_in_flight_;

@@ -152,8 +152,8 @@ Problem check_position_of(World& world, int32_t partition) {
 std::string first_difference(const std::vector<std::string>& actual, const std::vector<std::string>& expected, const char* what) {
   const auto [a, e] = std::mismatch(actual.begin(), actual.end(), expected.begin(), expected.end());
   if (a == actual.end() && e == expected.end()) return {};
-  return fmt::format("{}: {} instead of {}; the first that differs is\n    {}\n  instead of\n    {}\n", what, actual.size(), expected.size(),
-                     a == actual.end() ? "none" : *a, e == expected.end() ? "none" : *e);
+  return fmt::format("{}: {} instead of {}; the first that differs is\n    {}\n  instead of\n    {}\n", what, actual.size(),
+                     expected.size(), a == actual.end() ? "none" : *a, e == expected.end() ? "none" : *e);
 }
 
 }  // namespace

@@ -32,8 +32,7 @@ Process::~Process() {
 
 void Process::add_aggregate(const Engine& engine, const ProcessOptions& options, size_t index, log::MemoryLog& log, Fate& fate) {
   const std::string id = fmt::format("{}-a{}", name_, index);
-  Worker& worker =
-      *workers_.emplace_back(std::make_unique<Worker>(log, fate, *this, id, options.clock, FlightRecorder::Phase::kRunning));
+  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>(log, fate, *this, id, options.clock, FlightRecorder::Phase::kRunning));
   AggregateOptions to;
   to.worker = id;
   to.partials_topic = "partials";
@@ -56,8 +55,7 @@ void Process::add_aggregate(const Engine& engine, const ProcessOptions& options,
 
 void Process::add_evaluate(const Engine& engine, const ProcessOptions& options, size_t index, log::MemoryLog& log, Fate& fate) {
   const std::string id = fmt::format("{}-e{}", name_, index);
-  Worker& worker =
-      *workers_.emplace_back(std::make_unique<Worker>(log, fate, *this, id, options.clock, FlightRecorder::Phase::kCommitted));
+  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>(log, fate, *this, id, options.clock, FlightRecorder::Phase::kCommitted));
   worker.reader = std::make_unique<Reader>(log, fate, *this);
   EvaluateOptions to;
   to.worker = id;

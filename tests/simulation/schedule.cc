@@ -17,7 +17,9 @@ constexpr int64_t kCommitIntervalMs = 500;  // while far behind the wall clock, 
 
 Mix make_mix(Random& random) {
   Mix mix;
-  const auto rate = [&](int64_t from, int64_t to) { return random.one_in(3) ? uint64_t{0} : static_cast<uint64_t>(random.between(from, to)); };
+  const auto rate = [&](int64_t from, int64_t to) {
+    return random.one_in(3) ? uint64_t{0} : static_cast<uint64_t>(random.between(from, to));
+  };
   mix.crash = rate(15, 200);
   mix.answer = rate(8, 60);
   mix.network = rate(8, 60);
@@ -186,12 +188,8 @@ void Schedule::spoil_disk(World::Instance& instance, size_t disk) {
   Disk& spoilt = instance.disks[disk];
   if (!mix_.disks || spoilt.batches() == 0) return;
   switch (random_.below(4)) {
-    case 0:
-      coverage_.hit(Event::kDiskLost);
-      return spoilt.set_back(0);
-    case 1:
-      coverage_.hit(Event::kDiskOld);
-      return spoilt.set_back(random_.below(spoilt.batches()));
+    case 0: coverage_.hit(Event::kDiskLost); return spoilt.set_back(0);
+    case 1: coverage_.hit(Event::kDiskOld); return spoilt.set_back(random_.below(spoilt.batches()));
     default:
       if (spoilt.unflushed() == 0) return;
       coverage_.hit(Event::kDiskLostNewest);

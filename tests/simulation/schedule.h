@@ -10,14 +10,14 @@
 
 namespace tocsin::simulation {
 
-// How often what goes wrong: once in so many opportunities; 0: never. Each seed has a mix of its own, so that some schedules are all crashes
-// and others all rebalances (swarm testing; Groce et al. 2012).
+// How often what goes wrong: once in so many opportunities; 0: never. Each seed has a mix of its own, so that some schedules are all
+// crashes and others all rebalances (swarm testing; Groce et al. 2012).
 struct Mix {
-  uint64_t crash = 0;         // at await points
-  uint64_t answer = 0;        // of transactions that are rolled back or lose their answers, by step
-  uint64_t network = 0;       // of polls and restores
-  uint64_t fault = 0;         // of all acts
-  bool kills = false;         // the kinds of those
+  uint64_t crash = 0;    // at await points
+  uint64_t answer = 0;   // of transactions that are rolled back or lose their answers, by step
+  uint64_t network = 0;  // of polls and restores
+  uint64_t fault = 0;    // of all acts
+  bool kills = false;    // the kinds of those
   bool rebalances = false;
   bool pauses = false;
   bool names = false;

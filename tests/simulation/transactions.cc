@@ -12,8 +12,7 @@ void Transactions::run(std::function<void()> work) {
   taking_ = true;
   try {
     work_();
-  } catch (const Taken&) {
-  }
+  } catch (const Taken&) {}
   taking_ = false;
   phase_ = Phase::kSubmitted;
 }

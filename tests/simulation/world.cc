@@ -60,8 +60,7 @@ void World::start(Instance& instance) {
   trace_.say(now_ms_ - kBaseMs, "{} starts on disk {} ({} batches)", instance.name, disk, on.batches());
   const ProcessOptions options{instance.name, instance.aggregates, instance.evaluates,
                                [this, &instance] { return WallTime{now_ms_ + instance.clock_ahead_ms}; }};
-  lives_.push_back(
-      std::make_unique<Life>(Life{std::make_unique<Process>(engine_, options, log_, on, fate_), &instance, disk}));
+  lives_.push_back(std::make_unique<Life>(Life{std::make_unique<Process>(engine_, options, log_, on, fate_), &instance, disk}));
   if (!second) return;
   // Either may be fenced by the other now.
   coverage_.hit(Event::kNameTaken);

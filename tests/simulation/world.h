@@ -109,8 +109,8 @@ class World {
   int32_t input_partitions_;
   std::deque<Instance> instances_;
   std::vector<std::unique_ptr<Life>> lives_;
-  size_t next_ = 0;                                     // step of the input
-  std::unique_ptr<log::StagedProducer> foreign_;        // with an open transaction
+  size_t next_ = 0;                               // step of the input
+  std::unique_ptr<log::StagedProducer> foreign_;  // with an open transaction
   bool foreign_commits_ = false;
   std::optional<int32_t> awaited_;  // an added partition that nobody has taken up yet
   struct LeftBehind {

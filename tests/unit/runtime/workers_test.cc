@@ -279,7 +279,9 @@ TEST(Restart, StateThatIsAheadIsLookedAtOnceMoreThenRefused) {
   engine.drain();
   const auto committed = engine.log.committed("evaluate", {"partials", 0});
   ASSERT_TRUE(committed && committed->offset > 1);
-  const auto assigned = [&](int64_t offset) { return engine.evaluate->on_assigned({{0, log::CommittedOffset{offset, ""}}}).status().code(); };
+  const auto assigned = [&](int64_t offset) {
+    return engine.evaluate->on_assigned({{0, log::CommittedOffset{offset, ""}}}).status().code();
+  };
   EXPECT_EQ(assigned(committed->offset - 2), StatusCode::kUnavailable);
   EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kUnavailable);
   EXPECT_EQ(assigned(committed->offset), StatusCode::kOk);
