@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "operators/evaluator_internal.h"
+#include "operators/format.h"
 #include "operators/group_cost.h"
 #include "operators/rows_codec.h"
 
@@ -67,6 +68,7 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
   if (!frame.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
     return data_loss(fmt::format("the record at offset {} of partials partition {} is no frame", offset, options_.partition));
   }
+  TOCSIN_RETURN_IF_ERROR(check_frame_format(frame.format(), frame.worker(), options_.partition, offset));
   if (frame.partitions() != options_.partitions) {
     return data_loss(
         fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "

@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "operators/evaluator_internal.h"
+#include "operators/format.h"
 #include "operators/rules/printer.h"
 #include "tocsin/v1/state.pb.h"
 
@@ -101,6 +102,7 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   row.set_plan(plan_->version);
   row.set_resolution_ms(plan_->resolution.ms);
   row.set_partitions(options_.partitions);
+  row.set_format(kStateFormat);
   overlay_.put(keys::position(options_.partition), row.SerializeAsString());
   return overlay_.seal();
 }
@@ -111,6 +113,7 @@ Status Evaluator::restore() {
   if (!stored->has_value()) return {};
   v1::PositionRow row;
   if (!row.ParseFromString(**stored)) return damaged("a position row");
+  TOCSIN_RETURN_IF_ERROR(check_state_format(row.format(), options_.partition));
   if (row.partitions() != options_.partitions || row.resolution_ms() != plan_->resolution.ms) {
     return data_loss(fmt::format(
         "the state of partials partition {} was made with {} partitions and a resolution of {} ms; now there are {} and {} ms. Neither may "

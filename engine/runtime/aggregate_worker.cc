@@ -9,6 +9,7 @@
 
 #include "engine/runtime/dead_letters.h"
 #include "engine/runtime/frames.h"
+#include "operators/format.h"
 
 namespace tocsin {
 namespace {
@@ -16,6 +17,19 @@ namespace {
 // Fewer records than this in a poll, and no more of them known to be there: the worker has caught up with its input.
 constexpr size_t kDrainedRecords = 100;
 constexpr size_t kDeadLetterOverheadBytes = 512;  // its headers
+
+Status refuse_metadata(const log::TopicPartition& partition, const std::string& metadata) {
+  if (PartitionClock::is_of_newer_version(metadata)) {
+    return data_loss(fmt::format(
+        "the committed offset of {}-{} carries metadata (\"{}\") that a newer version of Tocsin has written, and this one cannot "
+        "read. Nothing is lost; start that version, or a later one, here too",
+        partition.topic, partition.partition, metadata));
+  }
+  return data_loss(fmt::format(
+      "the committed offset of {}-{} carries metadata that is not ours (\"{}\"): the group's offsets were changed by something else. "
+      "Without it nobody knows which events are late. Restore the offsets, or choose another `app` name",
+      partition.topic, partition.partition, metadata));
+}
 
 }  // namespace
 
@@ -213,6 +227,7 @@ bool AggregateWorker::catches_up() const { return !drained_ && clock_() - WallTi
 
 v1::Frame AggregateWorker::make_header() {
   v1::Frame header;
+  header.set_format(kFrameFormat);
   header.set_worker(options_.worker);
   header.set_sequence(++sequence_);
   header.set_partitions(options_.partials_partitions);
@@ -341,11 +356,7 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
     }
     const std::optional<PartitionClock> clock = PartitionClock::decode(assignment.committed->metadata, options_.max_out_of_orderness);
     if (!clock) {
-      const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(assignment.source)];
-      return data_loss(fmt::format(
-          "the committed offset of {}-{} carries metadata that is not ours (\"{}\"): the group's offsets were changed by something else. "
-          "Without it nobody knows which events are late. Restore the offsets, or choose another `app` name",
-          partition.topic, partition.partition, assignment.committed->metadata));
+      return refuse_metadata(consumer_->sources()[static_cast<size_t>(assignment.source)], assignment.committed->metadata);
     }
     in.clock = *clock;
     in.from = in.next = assignment.committed->offset;

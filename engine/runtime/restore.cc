@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "operators/format.h"
 #include "operators/keys.h"
 #include "state/changelog.h"
 
@@ -34,6 +35,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
   ChangelogWriter(const StoreLease& lease, WallTime as_of) : lease_(lease), as_of_(as_of) {}
 
   Status record(const log::Record& record) override {
+    TOCSIN_RETURN_IF_ERROR(check_changelog_record(record.key, record.value, static_cast<uint32_t>(lease_.partition()), record.offset));
     Result<state::WriteBatch::Operation> operation =
         state::decode({record.key, record.has_value ? std::optional(record.value) : std::nullopt});
     if (!operation.ok()) return operation.status();

@@ -25,7 +25,7 @@ class BreakingReader final : public log::PartitionReader {
   Result<std::pair<int64_t, int64_t>> bounds(const log::TopicPartition&) override { return std::pair<int64_t, int64_t>(0, 2); }
   Status read(const log::TopicPartition& partition, int64_t, int64_t, Visitor& visit) override {
     state::WriteBatch batch;
-    batch.put(state::KeyWriter().u32(static_cast<uint32_t>(partition.partition)).u8('x').take(), std::string(5 << 20, 'v'));
+    batch.put(state::KeyWriter().u32(static_cast<uint32_t>(partition.partition)).u8('g').take(), std::string(5 << 20, 'v'));
     const state::ChangelogRecord encoded = state::encode(batch.operations.front());
     log::Record record;
     record.key = encoded.key;
