@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/base/test_switches.h"
 #include "operators/evaluator_internal.h"
 #include "operators/format.h"
 #include "operators/group_cost.h"
@@ -139,6 +140,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
     const EventTime start = floor_to(row_start, view.pane);
     const EventTime visible_from = row_start + Duration{rows.pane_ms()} + Duration{static_cast<int64_t>(reader->visible_from_ms())};
     const EventTime effect = std::max(place.not_before, ceil_to(std::max(start + view.pane, visible_from), plan_->resolution));
+    if (test_switches::defect("late_rows_lost_in_replay") && place.replayed && reader->visible_from_ms() > 0) continue;
     ++counters_.rows;
     if (evaluated_ && effect <= *evaluated_) {
       if (place.replayed) continue;  // settled before the restart

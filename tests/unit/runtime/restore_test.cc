@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "operators/keys.h"
 #include "state/changelog.h"
 #include "state/key_codec.h"
 #include "tests/unit/runtime/engine_fixture.h"
@@ -86,6 +87,28 @@ TEST(Restore, OfAnAssignmentThatFailedHalfWayNothingIsKept) {
   changelog.missing = -1;
   engine.run(3);
   EXPECT_THAT(engine.evaluate->metrics().partitions, SizeIs(2));
+}
+
+TEST(Restore, ARowThatCannotBeReadIsNotLeftOut) {
+  for (const std::string& prefix : {keys::groups(0), keys::instances(0), keys::last_events(0)}) {
+    SCOPED_TRACE(prefix.back());
+    Engine engine(plan_of(kRules));
+    for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+    engine.feed(0, event_at(40'000, R"(,"region":"us")"));
+    engine.drain();
+    engine.crash();
+    state::WriteBatch batch;
+    {
+      const auto rows = engine.store->scan(prefix, state::prefix_end(prefix));
+      ASSERT_TRUE(rows->valid());
+      batch.put(std::string(rows->key()), "\xff no message");
+    }
+    ASSERT_TRUE(engine.store->write(batch).ok());
+    engine.start();
+    Status status;
+    for (int i = 0; i < 5 && status.ok(); ++i) status = engine.step();
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss) << status.message();
+  }
 }
 
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
