@@ -63,7 +63,9 @@ TDigest fractional_digest() {
 std::vector<Partial> rows() {
   std::vector<Partial> rows(3);
   Partial& full = rows[0];
-  full.total = {1000, 17, 900, (Uint128{5} << 64) + 7, {0, 300, 0, 2}, {11, 0}};
+  full.total = PartialTotal{{1000, 17, 900, (Uint128{5} << 64) + 7, {11, 0}}, {}};
+  full.total.above.add(1, 300);
+  full.total.above.add(3, 2);
   full.sketch.latency_min_us = 3;
   full.sketch.latency_max_us = 90'000'000;
   full.sketch.parts.add_values(std::vector<uint32_t>{3, 300, 300, 70'000});
@@ -71,9 +73,8 @@ std::vector<Partial> rows() {
   full.last_event = {1'700'000'000'999};
   full.last_latency_event = {1'700'000'000'000};
   Partial& errors = rows[1];
-  errors.total = {5, 5, 0, 0, {0, 0, 0, 0}, {0, 5}};
+  errors.total = PartialTotal{{5, 5, 0, 0, {0, 5}}, {}};
   errors.last_event = {1'700'000'000'250};
-  rows[2].total.above.resize(4);
   rows[2].total.predicates.resize(2);
   return rows;
 }
