@@ -111,6 +111,38 @@ TEST(Restore, ARowThatCannotBeReadIsNotLeftOut) {
   }
 }
 
+// The alerts of a burst of region eu and of what follows, second by second, with a crash that loses the store after `crash_at` seconds.
+std::vector<std::string> alerts_with_crash(const char* rules, int crash_at) {
+  Engine engine(plan_of(rules));
+  for (int second = 0; second < 30; ++second) {
+    const int bursts = second == 2 || second == 6 ? 5 : 0;
+    for (int i = 0; i < bursts; ++i) engine.feed(0, event_at(second * 1'000 + i, R"(,"region":"eu","latency_ms":20)"));
+    engine.feed(0, event_at(second * 1'000 + 900, R"(,"region":"us","latency_ms":1)"));
+    engine.run(3);
+    if (second != crash_at) continue;
+    engine.crash(true);
+    engine.start();
+  }
+  engine.drain();
+  return sorted_lines(engine.alerts());
+}
+
+void expect_the_same_after_any_crash(const char* rules) {
+  const std::vector<std::string> expected = alerts_with_crash(rules, -1);
+  ASSERT_THAT(expected, SizeIs(2));
+  for (int crash_at = 0; crash_at < 30; ++crash_at) EXPECT_EQ(alerts_with_crash(rules, crash_at), expected) << crash_at;
+}
+
+TEST(Restore, RemembersTheCooldownOfAFiringInstance) {
+  expect_the_same_after_any_crash(
+      "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[1s] > 3', by: [region], cooldown: 20s}]}]");
+}
+
+TEST(Restore, KnowsThatAGroupHasExpired) {
+  expect_the_same_after_any_crash(
+      "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'avg[2s] > 10ms', by: [region], no_data: keep, group_retention: 5s}]}]");
+}
+
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
   const Clock clock = [] { return WallTime{kBaseMs}; };
   Engine engine(plan_of(kRules));
