@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "engine/base/test_switches.h"
 #include "operators/evaluator_internal.h"
+#include "operators/format.h"
 #include "operators/group_cost.h"
 #include "operators/rows_codec.h"
 
@@ -67,6 +69,7 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
   if (!frame.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
     return data_loss(fmt::format("the record at offset {} of partials partition {} is no frame", offset, options_.partition));
   }
+  TOCSIN_RETURN_IF_ERROR(check_frame_format(frame.format(), frame.worker(), options_.partition, offset));
   if (frame.partitions() != options_.partitions) {
     return data_loss(
         fmt::format("a frame was made for {} partials partitions, but the topic has {}: groups would be found in the wrong one. "
@@ -137,6 +140,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
     const EventTime start = floor_to(row_start, view.pane);
     const EventTime visible_from = row_start + Duration{rows.pane_ms()} + Duration{static_cast<int64_t>(reader->visible_from_ms())};
     const EventTime effect = std::max(place.not_before, ceil_to(std::max(start + view.pane, visible_from), plan_->resolution));
+    if (test_switches::defect("late_rows_lost_in_replay") && place.replayed && reader->visible_from_ms() > 0) continue;
     ++counters_.rows;
     if (evaluated_ && effect <= *evaluated_) {
       if (place.replayed) continue;  // settled before the restart

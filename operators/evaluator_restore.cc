@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "engine/base/hash.h"
+#include "engine/base/test_switches.h"
 #include "operators/evaluator_internal.h"
+#include "operators/format.h"
 #include "operators/rules/printer.h"
 #include "tocsin/v1/state.pb.h"
 
@@ -26,7 +28,8 @@ Instance instance_of(const v1::InstanceRow& row) {
   instance.frozen_at = to_time(row.has_frozen_at_ms(), row.frozen_at_ms());
   if (row.has_arrival_ms()) instance.arrival = WallTime{row.arrival_ms()};
   instance.sequence = row.sequence();
-  instance.last_starts_at = to_time(row.has_last_starts_at_ms(), row.last_starts_at_ms());
+  const bool remembers = row.has_last_starts_at_ms() && !test_switches::defect("cooldown_forgotten");
+  instance.last_starts_at = to_time(remembers, row.last_starts_at_ms());
   instance.last_event_at = to_time(row.has_last_event_at_ms(), row.last_event_at_ms());
   return instance;
 }
@@ -37,7 +40,8 @@ Status for_each(const state::Overlay& overlay, const std::string& prefix, const 
   const std::unique_ptr<state::Iterator> it = overlay.scan(prefix, state::prefix_end(prefix));
   for (; it->valid(); it->next()) {
     state::KeyReader key(it->key().substr(prefix.size()));
-    TOCSIN_RETURN_IF_ERROR(visit(key, it->value()));
+    const Status visited = visit(key, it->value());
+    if (!visited.ok() && !test_switches::defect("damaged_row_skipped")) return visited;
   }
   return it->status();
 }
@@ -101,6 +105,7 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   row.set_plan(plan_->version);
   row.set_resolution_ms(plan_->resolution.ms);
   row.set_partitions(options_.partitions);
+  row.set_format(kStateFormat);
   overlay_.put(keys::position(options_.partition), row.SerializeAsString());
   return overlay_.seal();
 }
@@ -111,6 +116,7 @@ Status Evaluator::restore() {
   if (!stored->has_value()) return {};
   v1::PositionRow row;
   if (!row.ParseFromString(**stored)) return damaged("a position row");
+  TOCSIN_RETURN_IF_ERROR(check_state_format(row.format(), options_.partition));
   if (row.partitions() != options_.partitions || row.resolution_ms() != plan_->resolution.ms) {
     return data_loss(fmt::format(
         "the state of partials partition {} was made with {} partitions and a resolution of {} ms; now there are {} and {} ms. Neither may "
@@ -120,7 +126,9 @@ Status Evaluator::restore() {
   next_offset_ = row.next_offset();
   restored_rewind_offset_ = row.rewind_offset();
   inputs_.restore(row);
-  for (const v1::HeldFrame& held : row.held()) held_[held.offset()] = EventTime{held.effect_ms()};
+  if (!test_switches::defect("held_frames_forgotten")) {
+    for (const v1::HeldFrame& held : row.held()) held_[held.offset()] = EventTime{held.effect_ms()};
+  }
   evaluated_ = to_time(row.has_evaluated_ms(), row.evaluated_ms());
   start_ = to_time(row.has_start_ms(), row.start_ms());
   TOCSIN_RETURN_IF_ERROR(restore_groups());
@@ -193,6 +201,7 @@ Status Evaluator::restore_instances() {
     }
     const uint64_t group = groups_of(found->rule->group_space).find_or_add({row.values().begin(), row.values().end()});
     found->put_instance(group, instance_of(row));
+    if (test_switches::defect("firing_published_again") && row.has_last_event()) alerts_.push_back({row.last_event(), std::nullopt});
     return {};
   });
 }
@@ -220,7 +229,7 @@ void Evaluator::restore_timers() {
           timers_.push({next, Timer::Kind::kExpire, static_cast<int>(&family - families_.data()), group});
         }
         timers_.push({next, Timer::Kind::kEvaluate, rule, group});
-        await_change(state, group, instance, next);
+        if (!test_switches::defect("for_timer_lost")) await_change(state, group, instance, next);
       }
     }
   }

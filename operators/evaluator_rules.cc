@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/test_switches.h"
 #include "operators/evaluator_internal.h"
 
 namespace tocsin {
@@ -127,7 +128,8 @@ void Evaluator::transit(RuleState& state, GroupView& view, const std::function<T
     tell_of_progress(*alerts_.back().event.mutable_evidence());
     ++counters_.alerts;
   }
-  if (!(after == before) || transition != Transition::kNone) {
+  const bool untold = test_switches::defect("expiry_not_stored") && reason == "group_expired";
+  if ((!(after == before) || transition != Transition::kNone) && !untold) {
     store_instance(state, group, after, transition == Transition::kFiring ? &alerts_.back().event : nullptr);
   }
   state.put_instance(group, after);
@@ -188,7 +190,7 @@ void Evaluator::store_instance(const RuleState& state, uint64_t group, const Ins
   row.set_frozen_ms(instance.frozen.ms);
   if (instance.frozen_at) row.set_frozen_at_ms(instance.frozen_at->ms);
   if (instance.arrival) row.set_arrival_ms(instance.arrival->ms);
-  row.set_sequence(instance.sequence);
+  if (!test_switches::defect("sequence_not_stored")) row.set_sequence(instance.sequence);
   if (instance.last_starts_at) row.set_last_starts_at_ms(instance.last_starts_at->ms);
   if (instance.last_event_at) row.set_last_event_at_ms(instance.last_event_at->ms);
   if (instance.phase == Phase::kFiring) {

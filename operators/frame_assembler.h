@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/test_switches.h"
 #include "tocsin/v1/partial.pb.h"
 
 namespace tocsin {
@@ -27,7 +28,7 @@ class FrameAssembler {
   std::vector<Part> add(v1::Frame frame, int64_t offset) {
     std::vector<Part>& parts = open_[frame.worker()];
     if (!parts.empty() && parts.front().frame.sequence() != frame.sequence()) parts.clear();
-    const bool last = frame.part() >= frame.parts();
+    const bool last = frame.part() >= frame.parts() || test_switches::defect("frame_part_applied_alone");
     const std::string worker = frame.worker();
     parts.push_back({std::move(frame), offset});
     if (!last) return {};

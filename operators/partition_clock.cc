@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::string_view kVersion = "t1";
+constexpr int kVersion = 1;
 
 std::string text_of(const std::optional<EventTime>& time) { return time ? std::to_string(time->ms) : "-"; }
 
@@ -33,6 +33,15 @@ bool parse_time(std::string_view text, std::optional<EventTime>& time) {
   return true;
 }
 
+// The number in "t1", at the beginning of all versions; 0: none.
+int version_of(std::string_view text) {
+  if (text.empty() || text.front() != 't') return 0;
+  int version = 0;
+  const std::string_view number = text.substr(1, text.find(' ') - 1);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), version);
+  return error == std::errc() && end == number.data() + number.size() ? version : 0;
+}
+
 }  // namespace
 
 void PartitionClock::observe(EventTime time, std::optional<EventTime> append_time) {
@@ -53,12 +62,12 @@ bool PartitionClock::follow_wall_clock(EventTime now) {
 
 std::string PartitionClock::encode() const {
   const std::optional<EventTime> watermark = has_watermark() ? std::optional(watermark_) : std::nullopt;
-  return fmt::format("{} {} {} {} {}", kVersion, text_of(watermark), text_of(first_event_), text_of(largest_event_), idle_ ? 1 : 0);
+  return fmt::format("t{} {} {} {} {}", kVersion, text_of(watermark), text_of(first_event_), text_of(largest_event_), idle_ ? 1 : 0);
 }
 
 std::optional<PartitionClock> PartitionClock::decode(std::string_view text, Duration max_out_of_orderness) {
   const std::vector<std::string_view> parts = split(text);
-  if (parts.size() != 5 || parts[0] != kVersion || (parts[4] != "0" && parts[4] != "1")) return std::nullopt;
+  if (parts.size() != 5 || parts[0] != fmt::format("t{}", kVersion) || (parts[4] != "0" && parts[4] != "1")) return std::nullopt;
   PartitionClock clock(max_out_of_orderness);
   std::optional<EventTime> watermark;
   if (!parse_time(parts[1], watermark) || !parse_time(parts[2], clock.first_event_) || !parse_time(parts[3], clock.largest_event_)) {
@@ -68,5 +77,7 @@ std::optional<PartitionClock> PartitionClock::decode(std::string_view text, Dura
   clock.idle_ = parts[4] == "1";
   return clock;
 }
+
+bool PartitionClock::is_of_newer_version(std::string_view text) { return version_of(text) > kVersion; }
 
 }  // namespace tocsin

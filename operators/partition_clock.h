@@ -36,6 +36,8 @@ class PartitionClock {
   // Text that travels with the committed offset (DESIGN 3), under 100 bytes.
   std::string encode() const;
   static std::optional<PartitionClock> decode(std::string_view text, Duration max_out_of_orderness);
+  // Text that decode() refuses, but a newer version of this one may have written.
+  static bool is_of_newer_version(std::string_view text);
 
  private:
   Duration max_out_of_orderness_;

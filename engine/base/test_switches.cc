@@ -28,12 +28,15 @@ std::string_view environment(const char* name) {
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 
-std::string& active_defect() {
-  static std::string active = [] {
-    const std::string_view given = environment("TOCSIN_DEFECT");
-    if (!given.empty()) check_known(kDefects, given, "defect");
-    return std::string(given);
-  }();
+// kDefects.size() for "".
+size_t index_of_defect(std::string_view name) {
+  if (!name.empty()) check_known(kDefects, name, "defect");
+  const auto* const found = std::find_if(kDefects.begin(), kDefects.end(), [&](const Switch& entry) { return entry.name == name; });
+  return static_cast<size_t>(found - kDefects.begin());
+}
+
+size_t& active_defect() {
+  static size_t active = index_of_defect(environment("TOCSIN_DEFECT"));
   return active;
 }
 
@@ -58,10 +61,7 @@ struct ArmedFailpoint {
 
 }  // namespace
 
-bool defect(std::string_view name) {
-  check_known(kDefects, name, "defect");
-  return active_defect() == name;
-}
+bool defect(Defect asked) { return active_defect() == asked.index; }
 
 void failpoint(std::string_view name) {
   static ArmedFailpoint armed;
@@ -69,10 +69,7 @@ void failpoint(std::string_view name) {
   if (armed.name == name && armed.left.fetch_sub(1) == 1) ::kill(::getpid(), SIGKILL);
 }
 
-void set_defect(std::string_view name) {
-  if (!name.empty()) check_known(kDefects, name, "defect");
-  active_defect() = name;
-}
+void set_defect(std::string_view name) { active_defect() = index_of_defect(name); }
 
 }  // namespace tocsin::test_switches
 

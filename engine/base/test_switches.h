@@ -10,9 +10,10 @@
 // or, within a process, by set_defect().
 //
 // Thread:  any; set_defect() before the threads that ask.
-// Failure: a name that is not in the lists below ends the process: a misspelt one would test nothing.
+// Failure: a name that is not in the lists below ends the process, or does not compile: a misspelt one would test nothing.
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 
 namespace tocsin::test_switches {
@@ -24,7 +25,57 @@ struct Switch {
 
 // What can go wrong, and what is said of it in the table of `./dev mutants`. Each is asked for in one place.
 inline constexpr std::array kDefects{
+    // The transaction and what follows it.
     Switch{"drop_alert", "every 16th alert event of an evaluate worker is not put into its transaction"},
+    Switch{"offsets_after_records", "records and offsets are two transactions, the records first"},
+    Switch{"offsets_before_records", "records and offsets are two transactions, the offsets first"},
+    Switch{"input_offset_without_one", "stage 1 commits the offset of the last record read, not of the next one"},
+    Switch{"partials_offset_without_one", "stage 2 commits the offset of the last frame applied, not of the next one"},
+    Switch{"input_trusts_time_out", "stage 1 takes a transaction whose outcome is unknown for committed"},
+    Switch{"partials_trusts_time_out", "stage 2 takes a transaction whose outcome is unknown for committed"},
+    Switch{"aborted_not_done_again", "stage 1 goes on after an aborted transaction without reading its input again"},
+    Switch{"transactional_id_per_start", "each start of a worker takes a transactional id of its own"},
+    Switch{"store_before_commit", "the store is written before the transaction is committed"},
+    Switch{"lease_ignored", "a worker writes to the store though the partition has gone to another one of the process"},
+    Switch{"dead_letters_kept_on_rewind", "dead letters of messages that will be read again are kept"},
+    Switch{"rows_kept_on_rewind", "accumulators of messages that will be read again are kept"},
+    // Stage 1's clocks.
+    Switch{"clock_not_restored", "the clock of a partition starts anew with each owner, whatever its committed offset carries"},
+    Switch{"idle_without_proof", "a silent partition's watermark follows the wall clock though there is more to read"},
+    // The store and its changelog.
+    Switch{"changelog_not_caught_up", "a store that is behind its changelog is used as it is"},
+    Switch{"changelog_place_of_another", "the store's place in the changelog is that of another partition in the same transaction"},
+    Switch{"old_store_kept", "a store is caught up from the changelog though tombstones may be gone since"},
+    Switch{"restore_makes_store_young", "a restore that is cut off in the middle leaves an old store with the time of today"},
+    Switch{"rebuilt_over_old_rows", "a store that is rebuilt is not emptied first"},
+    Switch{"tombstones_not_written", "deletes are not written to the changelog"},
+    Switch{"tombstones_ignored", "deletes in the changelog are not done in the store"},
+    Switch{"checksums_not_verified", "blocks of the store are used though their checksum is wrong"},
+    Switch{"damaged_row_skipped", "a state row that cannot be decoded is left out of a restore"},
+    Switch{"position_not_compared", "a restored state is used though the group has committed another offset"},
+    // Frames.
+    Switch{"watermark_of_the_fastest", "the evaluation goes by the fastest input partition"},
+    Switch{"repeated_frame_counted", "a frame whose input offsets were applied before is applied again"},
+    Switch{"frame_gap_ignored", "a frame that does not begin where the last one ended is applied"},
+    Switch{"frame_part_applied_alone", "a part of a frame takes effect before the last one has come"},
+    // Restore of the evaluator.
+    Switch{"rewind_offset_ignored", "after a restart reading begins at the committed offset: rows that wait for their tick are lost"},
+    Switch{"ticks_before_replay_ends", "after a restart ticks are evaluated before the rows that wait for them are back"},
+    Switch{"late_rows_lost_in_replay", "late rows are left out when frames are read again"},
+    Switch{"held_frames_forgotten", "after a restart rows of a partition that has joined take effect at their own time"},
+    Switch{"firing_published_again", "each firing instance is published again by a restore"},
+    Switch{"sequence_not_stored", "the sequence of an alert is not kept in its row"},
+    Switch{"for_timer_lost", "a pending or ending instance is not looked at again after a restart, unless rows come"},
+    Switch{"cooldown_forgotten", "the start of the last episode is forgotten by a restore"},
+    Switch{"expiry_not_stored", "the instance of a group that expired stays in the state as it was"},
+};
+
+// A place in kDefects, looked up by the compiler: a misspelt name does not compile, and asking costs a comparison of two numbers.
+struct Defect {
+  size_t index = 0;
+  consteval Defect(const char* name) {  // NOLINT(google-explicit-constructor): said as defect("name")
+    while (kDefects.at(index).name != name) ++index;
+  }
 };
 
 // Where a process can be killed.
@@ -34,13 +85,13 @@ inline constexpr std::array kFailpoints{
 
 #ifdef TOCSIN_TEST_SWITCHES
 inline constexpr bool kPresent = true;
-bool defect(std::string_view name);
+bool defect(Defect asked);
 void failpoint(std::string_view name);
 // "": none.
 void set_defect(std::string_view name);
 #else
 inline constexpr bool kPresent = false;
-constexpr bool defect(std::string_view) { return false; }
+constexpr bool defect(Defect) { return false; }
 constexpr void failpoint(std::string_view) {}
 #endif
 

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/test_switches.h"
 #include "engine/runtime/dead_letters.h"
 #include "engine/runtime/frames.h"
+#include "operators/format.h"
 
 namespace tocsin {
 namespace {
@@ -16,6 +18,19 @@ namespace {
 // Fewer records than this in a poll, and no more of them known to be there: the worker has caught up with its input.
 constexpr size_t kDrainedRecords = 100;
 constexpr size_t kDeadLetterOverheadBytes = 512;  // its headers
+
+Status refuse_metadata(const log::TopicPartition& partition, const std::string& metadata) {
+  if (PartitionClock::is_of_newer_version(metadata)) {
+    return data_loss(fmt::format(
+        "the committed offset of {}-{} carries metadata (\"{}\") that a newer version of Tocsin has written, and this one cannot "
+        "read. Nothing is lost; start that version, or a later one, here too",
+        partition.topic, partition.partition, metadata));
+  }
+  return data_loss(fmt::format(
+      "the committed offset of {}-{} carries metadata that is not ours (\"{}\"): the group's offsets were changed by something else. "
+      "Without it nobody knows which events are late. Restore the offsets, or choose another `app` name",
+      partition.topic, partition.partition, metadata));
+}
 
 }  // namespace
 
@@ -181,7 +196,8 @@ void AggregateWorker::on_end(int32_t source, int64_t end, WallTime asked_at) {
   if (!all_taken()) return;
   if (!in.assigned || !options_.idle_timeout || clock_() - in.last_arrival < *options_.idle_timeout) return;
   // Proof: at `asked_at` the readable end was where we stand, and nothing has come since.
-  if (consumer_->position(source) != end || in.last_arrival > asked_at) return;
+  const bool proven = consumer_->position(source) == end && in.last_arrival <= asked_at;
+  if (!proven && !test_switches::defect("idle_without_proof")) return;
   if (in.clock.follow_wall_clock(EventTime{asked_at.ms})) in.changed = true;
 }
 
@@ -214,6 +230,7 @@ bool AggregateWorker::catches_up() const { return !drained_ && clock_() - WallTi
 
 v1::Frame AggregateWorker::make_header() {
   v1::Frame header;
+  header.set_format(kFrameFormat);
   header.set_worker(options_.worker);
   header.set_sequence(++sequence_);
   header.set_partitions(options_.partials_partitions);
@@ -254,7 +271,8 @@ void AggregateWorker::add_offsets(log::Transaction& transaction) {
     Input& in = input(source);
     if (!in.assigned || !in.changed) continue;
     const int64_t position = consumer_->position(source);
-    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], position, in.clock.encode()});
+    const int64_t next = test_switches::defect("input_offset_without_one") ? std::max<int64_t>(position - 1, 0) : position;
+    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], next, in.clock.encode()});
     in.from = position;
     in.lost = 0;
     in.changed = false;
@@ -286,6 +304,8 @@ Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome
   if (!outcome || outcome->ok()) return {};
   const Status& status = outcome->status();
   if (!healed_by_rewind(status)) return status;
+  if (test_switches::defect("input_trusts_time_out") && status.code() == StatusCode::kUnavailable) return {};
+  if (test_switches::defect("aborted_not_done_again") && status.code() == StatusCode::kAborted) return {};
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
   Status rewound = consumer_->rewind();
@@ -315,8 +335,8 @@ void AggregateWorker::tell_of_overflow() {
 }
 
 void AggregateWorker::drop_all() {
-  aggregator_.drop();
-  dead_letters_.clear();
+  if (!test_switches::defect("rows_kept_on_rewind")) aggregator_.drop();
+  if (!test_switches::defect("dead_letters_kept_on_rewind")) dead_letters_.clear();
   dead_letter_bytes_ = 0;
   oldest_record_.reset();
   for (Input& in : inputs_) in = Input();
@@ -342,13 +362,9 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
     }
     const std::optional<PartitionClock> clock = PartitionClock::decode(assignment.committed->metadata, options_.max_out_of_orderness);
     if (!clock) {
-      const log::TopicPartition& partition = consumer_->sources()[static_cast<size_t>(assignment.source)];
-      return data_loss(fmt::format(
-          "the committed offset of {}-{} carries metadata that is not ours (\"{}\"): the group's offsets were changed by something else. "
-          "Without it nobody knows which events are late. Restore the offsets, or choose another `app` name",
-          partition.topic, partition.partition, assignment.committed->metadata));
+      return refuse_metadata(consumer_->sources()[static_cast<size_t>(assignment.source)], assignment.committed->metadata);
     }
-    in.clock = *clock;
+    if (!test_switches::defect("clock_not_restored")) in.clock = *clock;
     in.from = in.next = assignment.committed->offset;
     in.started = true;
     starts.push_back({log::StartPosition::Kind::kOffset, assignment.committed->offset});

@@ -24,6 +24,9 @@ enum class Role { kAggregate, kEvaluate };
 // As in group and member names.
 constexpr std::string_view to_string(Role role) { return role == Role::kAggregate ? "aggregate" : "evaluate"; }
 
+// The transactional id of a worker: the same at each start, so that a new process fences the one before and ends its open transaction.
+std::string transactional_id(const std::string& app, const std::string& member);
+
 class Cluster {
  public:
   virtual ~Cluster() = default;

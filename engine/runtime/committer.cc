@@ -3,7 +3,33 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/base/test_switches.h"
+
 namespace tocsin {
+namespace {
+
+// What must not be, for the test of the tests: a crash or a failure between the two loses or doubles what was in the transaction.
+Result<log::CommitReceipt> commit_apart(log::TransactionalProducer& producer, log::Transaction records, bool offsets_first) {
+  log::Transaction offsets;
+  offsets.offsets = std::exchange(records.offsets, {});
+  offsets.group = records.group;
+  if (offsets_first) {
+    Result<log::CommitReceipt> done = producer.commit(std::move(offsets));
+    return done.ok() ? producer.commit(std::move(records)) : done;
+  }
+  Result<log::CommitReceipt> receipt = producer.commit(std::move(records));
+  if (!receipt.ok()) return receipt;
+  const Result<log::CommitReceipt> done = producer.commit(std::move(offsets));
+  return done.ok() ? receipt : done;
+}
+
+Result<log::CommitReceipt> commit_whole(log::TransactionalProducer& producer, log::Transaction transaction) {
+  if (test_switches::defect("offsets_after_records")) return commit_apart(producer, std::move(transaction), false);
+  if (test_switches::defect("offsets_before_records")) return commit_apart(producer, std::move(transaction), true);
+  return producer.commit(std::move(transaction));
+}
+
+}  // namespace
 
 Committer::~Committer() { (void)wait(); }
 
@@ -21,7 +47,7 @@ void Committer::submit(log::Transaction transaction) {
   executor_.run([this, transaction = std::make_shared<log::Transaction>(std::move(transaction))] {
     const WallTime begin = clock_();
     recorder_.enter(FlightRecorder::Phase::kTransaction);
-    Result<log::CommitReceipt> outcome = producer_.commit(std::move(*transaction));
+    Result<log::CommitReceipt> outcome = commit_whole(producer_, std::move(*transaction));
     recorder_.enter(outcome.ok() ? after_commit_ : FlightRecorder::Phase::kRunning);
     const std::lock_guard lock(mutex_);
     durations_.observe(clock_() - begin);

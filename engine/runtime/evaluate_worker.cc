@@ -184,7 +184,7 @@ Status EvaluateWorker::advance() {
     // A partition whose changes fill a transaction waits until that one is on its way.
     if (task.more && committer_.busy()) continue;
     // After a restore, ticks have to wait until the rows that had not taken effect have been read again.
-    if (!restored(source, task)) continue;
+    if (!restored(source, task) && !test_switches::defect("ticks_before_replay_ends")) continue;
     const std::optional<EventTime> before = task.evaluator->evaluated();
     const Result<bool> more = task.evaluator->advance(options_.transaction_bytes);
     if (!more.ok()) return more.status();
@@ -238,13 +238,16 @@ Status EvaluateWorker::commit() {
     const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position);
     for (const state::WriteBatch::Operation& operation : batch->operations) {
       const state::ChangelogRecord record = state::encode(operation);
+      if (test_switches::defect("tombstones_not_written") && !record.value) continue;
       log::OutRecord& out = transaction.records.emplace_back();
       out.topic = options_.changelog_topic;
       out.partition = partition_of(source);
       out.key = std::string(record.key);
       if (record.value) out.value = std::string(*record.value);
     }
-    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], position, ""});
+    const int64_t next = test_switches::defect("partials_offset_without_one") ? position - 1 : position;
+    transaction.offsets.push_back({consumer_->sources()[static_cast<size_t>(source)], next, ""});
+    if (test_switches::defect("store_before_commit")) (void)task.lease.write(*batch);
     in_flight_.push_back({source, task.lease, batch});
     task.consumed = false;
   }
@@ -256,7 +259,8 @@ Status EvaluateWorker::commit() {
 
 int64_t EvaluateWorker::changelog_end(const log::CommitReceipt& receipt, int32_t partition) const {
   for (const auto& [where, last] : receipt.last_offsets) {
-    if (where.topic == options_.changelog_topic && where.partition == partition) return last + 1;
+    const bool same = where.partition == partition || test_switches::defect("changelog_place_of_another");
+    if (where.topic == options_.changelog_topic && same) return last + 1;
   }
   TOCSIN_CHECK(false, "a committed transaction does not say where its changelog records are");
   return 0;
@@ -296,6 +300,7 @@ Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome)
   alerts_in_flight_.clear();
   const Status& status = outcome->status();
   if (!healed_by_rewind(status)) return status;
+  if (test_switches::defect("partials_trusts_time_out") && status.code() == StatusCode::kUnavailable) return {};
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
   ++counters_.rewinds;
   Status rewound = consumer_->rewind();
@@ -316,7 +321,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   auto evaluator = std::make_unique<Evaluator>(plan_, leases_.store(), options);
   TOCSIN_RETURN_IF_ERROR(evaluator->restore());
   const std::optional<int64_t> committed = assignment.committed ? std::optional(assignment.committed->offset) : std::nullopt;
-  if (evaluator->next_offset() != committed) {
+  if (evaluator->next_offset() != committed && !test_switches::defect("position_not_compared")) {
     const auto text = [](const std::optional<int64_t>& offset) { return offset ? std::to_string(*offset) : std::string("nothing"); };
     // Offset first, changelog second: if another member had the partition in between, because we stood still, it has committed more. Asked
     // for again the offset says so.
@@ -337,7 +342,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
                report->rebuilt ? " (rebuilt from nothing)" : "", evaluator->group_count(),
                evaluator->evaluated() ? format_rfc3339(evaluator->evaluated()->ms) : "the start");
   outdated_.erase(partition);
-  const std::optional<int64_t> rewind = evaluator->rewind_offset();
+  const std::optional<int64_t> rewind = test_switches::defect("rewind_offset_ignored") ? committed : evaluator->rewind_offset();
   Task& task = tasks_[assignment.source];
   task.lease = lease;
   task.evaluator = std::move(evaluator);

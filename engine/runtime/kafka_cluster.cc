@@ -61,7 +61,7 @@ class KafkaCluster final : public Cluster {
     options.stop = std::move(stop);
     options.user = config_.kafka;
     options.client_id = member;
-    options.transactional_id = fmt::format("{}-{}", config_.app, member);
+    options.transactional_id = transactional_id(config_.app, member);
     if (role == Role::kAggregate) {
       options.topics = {topics_.partials, topics_.dead_letters};
     } else {

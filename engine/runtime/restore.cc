@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/test_switches.h"
+#include "operators/format.h"
 #include "operators/keys.h"
 #include "state/changelog.h"
 
@@ -34,6 +36,8 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
   ChangelogWriter(const StoreLease& lease, WallTime as_of) : lease_(lease), as_of_(as_of) {}
 
   Status record(const log::Record& record) override {
+    TOCSIN_RETURN_IF_ERROR(check_changelog_record(record.key, record.value, static_cast<uint32_t>(lease_.partition()), record.offset));
+    if (test_switches::defect("tombstones_ignored") && !record.has_value) return {};
     Result<state::WriteBatch::Operation> operation =
         state::decode({record.key, record.has_value ? std::optional(record.value) : std::nullopt});
     if (!operation.ok()) return operation.status();
@@ -85,16 +89,16 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
   const auto stored = store.get(changelog_position_key(partition));
   if (!stored.ok()) return stored.status();
   const std::optional<ChangelogPosition> position = stored->has_value() ? decode_changelog_position(**stored) : std::nullopt;
-  const bool usable = position && position->offset >= report.changelog_begin && position->offset <= report.changelog_end &&
-                      now - position->written_at < tombstones_kept;
+  const bool young = position && (now - position->written_at < tombstones_kept || test_switches::defect("old_store_kept"));
+  const bool usable = young && position->offset >= report.changelog_begin && position->offset <= report.changelog_end;
   int64_t from = report.changelog_begin;
   if (usable) {
-    from = position->offset;
+    from = test_switches::defect("changelog_not_caught_up") ? report.changelog_end : position->offset;
   } else {
     report.rebuilt = true;
-    TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
+    if (!test_switches::defect("rebuilt_over_old_rows")) TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
   }
-  ChangelogWriter writer(lease, usable ? position->written_at : now);
+  ChangelogWriter writer(lease, usable && !test_switches::defect("restore_makes_store_young") ? position->written_at : now);
   if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));
   TOCSIN_RETURN_IF_ERROR(writer.write({report.changelog_end, now}));
   report.records_read = writer.records();

@@ -115,6 +115,8 @@ rocksdb::Options make_options(const RocksDbOptions& options, const MemoryBudget&
   db.write_buffer_manager = budget.memtables;
   db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(budget)));
   set_sizes(db, options.memory_bytes);
+  if (options.memtable_bytes != 0) db.write_buffer_size = options.memtable_bytes;
+  if (options.env != nullptr) db.env = options.env;
   set_logging(db, options.on_warning);
   return db;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/base/test_switches.h"
 #include "state/rocksdb/directory_lock.h"
 #include "state/rocksdb/options.h"
 #include "state/rocksdb/status.h"
@@ -18,10 +19,16 @@ namespace {
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
+rocksdb::ReadOptions read_options() {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = !test_switches::defect("checksums_not_verified");
+  return options;
+}
+
 class Walk : public Iterator {
  public:
   Walk(rocksdb::DB& db, const std::string& path, std::string_view from, std::string_view to) : path_(path), end_(to), end_slice_(end_) {
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = read_options();
     if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
     iterator_.reset(db.NewIterator(options));
     // RocksDB leaves a seek beyond the upper bound undefined.
@@ -94,9 +101,12 @@ Result<std::unique_ptr<RocksDbStore>> RocksDbStore::open(const RocksDbOptions& o
     return invalid_argument(fmt::format("{} bytes of memory for the state in {} are too few: give it at least {}", options.memory_bytes,
                                         options.path, RocksDbOptions::kMemoryBytesMin));
   }
-  auto lock = DirectoryLock::acquire(options.path);
-  if (!lock.ok()) return lock.status();
-  auto handles = std::make_unique<Handles>(Handles{std::move(lock).value(), MemoryBudget(options.memory_bytes), nullptr});
+  auto handles = std::make_unique<Handles>(Handles{nullptr, MemoryBudget(options.memory_bytes), nullptr});
+  if (options.env == nullptr) {
+    auto lock = DirectoryLock::acquire(options.path);
+    if (!lock.ok()) return lock.status();
+    handles->lock = std::move(lock).value();
+  }
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(make_options(options, handles->budget), options.path, &db);
   if (!opened.ok()) return to_status(opened, "open", options.path);
@@ -106,7 +116,7 @@ Result<std::unique_ptr<RocksDbStore>> RocksDbStore::open(const RocksDbOptions& o
 
 Result<std::optional<std::string>> RocksDbStore::get(std::string_view key) const {
   std::string value;
-  const rocksdb::Status status = handles_->db->Get(rocksdb::ReadOptions(), slice(key), &value);
+  const rocksdb::Status status = handles_->db->Get(read_options(), slice(key), &value);
   if (status.ok()) return std::optional<std::string>(std::move(value));
   if (status.IsNotFound()) return std::optional<std::string>();
   return to_status(status, "read", path_);

@@ -28,6 +28,10 @@
 
 #include "state/store.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace tocsin::state {
 
 struct RocksDbOptions {
@@ -38,6 +42,9 @@ struct RocksDbOptions {
   int max_open_files = 512;
   // RocksDB's warnings and errors, from any of its threads, also while the store is being opened and closed. May be empty.
   std::function<void(std::string_view)> on_warning = {};
+  // For tests: another file system, in which the directory then lies. It outlives the store, and is not locked.
+  rocksdb::Env* env = nullptr;
+  size_t memtable_bytes = 0;  // for tests: less than the share of memory_bytes, so that flushes come sooner
 };
 
 // Of now, for metrics. Reading it costs a few locks, no I/O.

@@ -163,7 +163,7 @@ class Engine {
 
  public:
   log::MemoryLog log;
-  std::unique_ptr<state::MemoryStore> store = std::make_unique<state::MemoryStore>();
+  std::unique_ptr<state::Store> store = std::make_unique<state::MemoryStore>();
   std::unique_ptr<StoreLeases> leases;
   std::unique_ptr<log::PartitionReader> reader;
   std::unique_ptr<AggregateWorker> aggregate;

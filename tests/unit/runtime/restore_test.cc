@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "operators/keys.h"
 #include "state/changelog.h"
 #include "state/key_codec.h"
 #include "tests/unit/runtime/engine_fixture.h"
@@ -25,7 +26,7 @@ class BreakingReader final : public log::PartitionReader {
   Result<std::pair<int64_t, int64_t>> bounds(const log::TopicPartition&) override { return std::pair<int64_t, int64_t>(0, 2); }
   Status read(const log::TopicPartition& partition, int64_t, int64_t, Visitor& visit) override {
     state::WriteBatch batch;
-    batch.put(state::KeyWriter().u32(static_cast<uint32_t>(partition.partition)).u8('x').take(), std::string(5 << 20, 'v'));
+    batch.put(state::KeyWriter().u32(static_cast<uint32_t>(partition.partition)).u8('g').take(), std::string(5 << 20, 'v'));
     const state::ChangelogRecord encoded = state::encode(batch.operations.front());
     log::Record record;
     record.key = encoded.key;
@@ -86,6 +87,60 @@ TEST(Restore, OfAnAssignmentThatFailedHalfWayNothingIsKept) {
   changelog.missing = -1;
   engine.run(3);
   EXPECT_THAT(engine.evaluate->metrics().partitions, SizeIs(2));
+}
+
+TEST(Restore, ARowThatCannotBeReadIsNotLeftOut) {
+  for (const std::string& prefix : {keys::groups(0), keys::instances(0), keys::last_events(0)}) {
+    SCOPED_TRACE(prefix.back());
+    Engine engine(plan_of(kRules));
+    for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+    engine.feed(0, event_at(40'000, R"(,"region":"us")"));
+    engine.drain();
+    engine.crash();
+    state::WriteBatch batch;
+    {
+      const auto rows = engine.store->scan(prefix, state::prefix_end(prefix));
+      ASSERT_TRUE(rows->valid());
+      batch.put(std::string(rows->key()), "\xff no message");
+    }
+    ASSERT_TRUE(engine.store->write(batch).ok());
+    engine.start();
+    Status status;
+    for (int i = 0; i < 5 && status.ok(); ++i) status = engine.step();
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss) << status.message();
+  }
+}
+
+// The alerts of a burst of region eu and of what follows, second by second, with a crash that loses the store after `crash_at` seconds.
+std::vector<std::string> alerts_with_crash(const char* rules, int crash_at) {
+  Engine engine(plan_of(rules));
+  for (int second = 0; second < 30; ++second) {
+    const int bursts = second == 2 || second == 6 ? 5 : 0;
+    for (int i = 0; i < bursts; ++i) engine.feed(0, event_at(second * 1'000 + i, R"(,"region":"eu","latency_ms":20)"));
+    engine.feed(0, event_at(second * 1'000 + 900, R"(,"region":"us","latency_ms":1)"));
+    engine.run(3);
+    if (second != crash_at) continue;
+    engine.crash(true);
+    engine.start();
+  }
+  engine.drain();
+  return sorted_lines(engine.alerts());
+}
+
+void expect_the_same_after_any_crash(const char* rules) {
+  const std::vector<std::string> expected = alerts_with_crash(rules, -1);
+  ASSERT_THAT(expected, SizeIs(2));
+  for (int crash_at = 0; crash_at < 30; ++crash_at) EXPECT_EQ(alerts_with_crash(rules, crash_at), expected) << crash_at;
+}
+
+TEST(Restore, RemembersTheCooldownOfAFiringInstance) {
+  expect_the_same_after_any_crash(
+      "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[1s] > 3', by: [region], cooldown: 20s}]}]");
+}
+
+TEST(Restore, KnowsThatAGroupHasExpired) {
+  expect_the_same_after_any_crash(
+      "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'avg[2s] > 10ms', by: [region], no_data: keep, group_retention: 5s}]}]");
 }
 
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {

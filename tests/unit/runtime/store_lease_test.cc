@@ -41,7 +41,7 @@ class OvertakenReader final : public log::PartitionReader {
   explicit OvertakenReader(StoreLeases& leases) : leases_(leases) {}
   Result<std::pair<int64_t, int64_t>> bounds(const log::TopicPartition&) override { return std::pair<int64_t, int64_t>(0, 1); }
   Status read(const log::TopicPartition& partition, int64_t, int64_t, Visitor& visit) override {
-    const state::WriteBatch batch = put(state::KeyWriter().u32(7).u8('x').take(), "stale");
+    const state::WriteBatch batch = put(state::KeyWriter().u32(7).u8('g').take(), "stale");
     const state::ChangelogRecord encoded = state::encode(batch.operations.front());
     log::Record record;
     record.key = encoded.key;

@@ -125,6 +125,20 @@ groups:
     expr: count[60s] >= 4
 )";
 
+TEST(IdlePartitions, DoNotFollowTheWallClockWhileThereIsMoreToRead) {
+  Engine engine(plan_of(kLongWindow), with_wall_clock());
+  engine.feed(0, event_at(0));
+  engine.run(3);
+  const auto watermark = [&] { return engine.aggregate->metrics().partitions.at(0).watermark; };
+  const std::optional<EventTime> before = watermark();
+  ASSERT_TRUE(before);
+  engine.now_ms += 5'000;
+  engine.aggregate->on_end(0, 2, WallTime{engine.now_ms});  // one record is known to be there, and was not read yet
+  EXPECT_EQ(watermark(), before);
+  engine.aggregate->on_end(0, 1, WallTime{engine.now_ms});
+  EXPECT_GT(watermark(), before);
+}
+
 // A partition is added behind a running evaluation, with an event far older than its watermark. `interrupt` is called after each step.
 std::vector<std::string> alerts_with_added_partition(const std::function<void(Engine&)>& interrupt) {
   Engine engine(plan_of(kLongWindow));

@@ -114,6 +114,24 @@ TEST(Workers, ALossOfFramesIsNotForgottenWhenThePartitionGoesWithATransactionTha
   EXPECT_EQ(engine.evaluate->step({0}).code(), StatusCode::kDataLoss);
 }
 
+TEST(Workers, WhatWasReadOfALostPartitionIsDropped) {
+  Engine engine(plan_of(kRules));
+  engine.feed(0, success(1'000));
+  engine.drain();
+  engine.feed(0, success(1'010));
+  ASSERT_TRUE(engine.aggregate->step({0}).ok());
+  engine.feed(0, success(1'020));
+  engine.feed(0, "{not json");
+  ASSERT_TRUE(engine.aggregate->step({0}).ok());  // no time has passed, so nothing is flushed
+  ASSERT_GT(engine.aggregate->metrics().accumulator_bytes, 0U);
+  engine.aggregate->on_lost({0});
+  EXPECT_EQ(engine.aggregate->metrics().accumulator_bytes, 0U);
+  ASSERT_TRUE(engine.aggregate->on_assigned({{0, engine.log.committed("aggregate", {"in", 0})}}).ok());
+  engine.feed(0, success(1'030));
+  ASSERT_TRUE(engine.step().ok());
+  EXPECT_TRUE(engine.log.entries({"dead-letters", 0}).empty()) << "the next owner reads it, too";
+}
+
 TEST(Workers, AtTheEndATransactionThatFailedIsLeftToTheNextOwner) {
   const auto feed = [](Engine& engine) {
     for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));

@@ -1,0 +1,29 @@
+#pragma once
+
+// Versions of what is stored: a newer process beside an older one, or before it, works or is refused, and is never misread.
+//
+// A number is raised by whoever changes what an older process would read wrongly; what it may ignore without harm raises nothing
+// (docs/state-format.md, "Versions"). Metadata of stage 1's offsets carries a version of its own (partition_clock.h).
+//
+// Thread:  pure functions.
+// Failure: kDataLoss for what a newer process wrote, with what to do.
+
+#include <cstdint>
+#include <string_view>
+
+#include "engine/base/status.h"
+
+namespace tocsin {
+
+// Rows of the evaluator's state, their keys, and how they are written to the changelog; in each position row.
+inline constexpr uint32_t kStateFormat = 1;
+// In each frame.
+inline constexpr uint32_t kFrameFormat = 1;
+
+Status check_state_format(uint32_t format, uint32_t partition);
+Status check_frame_format(uint32_t format, std::string_view worker, uint32_t partition, int64_t offset);
+
+// A record of a partition's changelog, before it is copied to the store: one of our rows, and no position row of a newer format.
+Status check_changelog_record(std::string_view key, std::string_view value, uint32_t partition, int64_t offset);
+
+}  // namespace tocsin
