@@ -52,7 +52,7 @@ Result<std::unique_ptr<log::GroupConsumer>> MemoryCluster::consumer(Role role, c
 
 Result<std::unique_ptr<log::TransactionalProducer>> MemoryCluster::producer(Role /*role*/, const std::string& member,
                                                                             std::stop_token /*stop*/) {
-  return log_.producer(member);
+  return std::unique_ptr<log::TransactionalProducer>(log_.producer(member));
 }
 
 Result<std::unique_ptr<log::PartitionReader>> MemoryCluster::changelog_reader(const std::string& /*member*/, std::stop_token /*stop*/) {
