@@ -151,23 +151,24 @@ def offsets_by_outcome(directory, topic):
     if not files:
         raise Failure(f"there is no log of {topic} in {directory}")
     outcomes = {"COMMIT": set(), "ABORT": set(), "open": set()}
-    for partition in sorted({path.rsplit("/", 2)[1] for path in files}):
-        of_partition = [path for path in files if path.rsplit("/", 2)[1] == partition]
-        text = kafka_tool("kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(of_partition))
-        read_segments(text, int(partition.rsplit("-", 1)[1]), outcomes)
+    text = kafka_tool("org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(files))
+    read_segments(text, outcomes)
     return outcomes
 
 
-def read_segments(text, partition, outcomes):
-    pending = collections.defaultdict(set)  # producer id -> offsets of its transaction under way
-    producer = None
+def read_segments(text, outcomes):
+    """What DumpLogSegments prints of files in the order of their offsets, partition after partition."""
+    pending = collections.defaultdict(set)  # (partition, producer id) -> offsets of its transaction under way
+    partition = producer = None
     for line in text.splitlines():
         words = line.replace("|", " ").split()
-        if line.startswith("baseOffset:"):
+        if line.startswith("Dumping "):
+            partition = int(words[-1].rsplit("/", 2)[1].rsplit("-", 1)[1])
+        elif line.startswith("baseOffset:"):
             producer = words[words.index("producerId:") + 1]
         elif "endTxnMarker:" in words:
-            outcomes[words[words.index("endTxnMarker:") + 1]] |= pending.pop(producer, set())
+            outcomes[words[words.index("endTxnMarker:") + 1]] |= pending.pop((partition, producer), set())
         elif words[:1] == ["offset:"]:
-            pending[producer].add((partition, int(words[1])))
+            pending[partition, producer].add((partition, int(words[1])))
     for offsets in pending.values():
         outcomes["open"] |= offsets
