@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/test_switches.h"
 #include "engine/kafka/consumer.h"
 
 namespace tocsin::kafka {
@@ -145,11 +146,15 @@ Result<log::CommitReceipt> KafkaProducer::commit(log::Transaction transaction) {
 }
 
 std::optional<TransactionError> KafkaProducer::attempt(const log::Transaction& transaction, Deadline deadline, Deliveries& deliveries) {
+  test_switches::failpoint("transaction_begin");
   if (auto error = failure(ErrorHandle(rd_kafka_begin_transaction(client_->get())))) return error;
   if (auto error = enqueue(transaction.records, deadline)) return error;
+  test_switches::failpoint("transaction_records");
   if (auto error = send_offsets(transaction, deadline)) return error;
+  test_switches::failpoint("transaction_offsets");
   // -1: for what is left of the transaction's time. Shorter waits, repeated, could leave librdkafka's state behind the coordinator's.
   if (auto error = failure(ErrorHandle(rd_kafka_commit_transaction(client_->get(), -1)))) return error;
+  test_switches::failpoint("transaction_committed");
   TOCSIN_CHECK(!deliveries.refusal().has_value(), "a transaction was committed without one of its records");
   return std::nullopt;
 }
@@ -227,6 +232,7 @@ Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, c
 }
 
 Status KafkaProducer::settle_aborted(const TransactionError& error, const Deliveries& deliveries) {
+  test_switches::failpoint("transaction_aborted");
   const bool refused = deliveries.refusal().has_value();
   // A batch that the broker refused leaves a hole in librdkafka's sequence numbers, on which the next transaction would fail, too.
   if (refused) doubtful_ = !replace().ok();
@@ -242,6 +248,7 @@ Status KafkaProducer::replace_after(const TransactionError& error) {
   const std::string cause = fmt::format("{}: outcome unknown: {} ({})", who(), error.message, rd_kafka_err2name(error.code));
   spdlog::warn("kafka {}; starting a new producer", cause);
   const Status status = replace();
+  test_switches::failpoint("producer_replaced");
   if (status.ok()) return unavailable(cause);
   doubtful_ = true;
   return status.code() == StatusCode::kUnavailable ? unavailable(fmt::format("{}; {}", cause, status.message())) : status;

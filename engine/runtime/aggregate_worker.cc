@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/test_switches.h"
 #include "engine/runtime/dead_letters.h"
 #include "engine/runtime/frames.h"
 
@@ -277,6 +278,7 @@ Status AggregateWorker::flush() {
   last_flush_ = clock_();
   flushed_watermark_ = floor_to(slowest_watermark(), plan_->resolution);
   ++counters_.flushes;
+  test_switches::failpoint("aggregate_flush");
   committer_.submit(std::move(transaction));
   return {};
 }
@@ -287,6 +289,7 @@ Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome
   if (!healed_by_rewind(status)) return status;
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
+  test_switches::failpoint("aggregate_rewind");
   Status rewound = consumer_->rewind();
   if (rewound.code() != StatusCode::kUnavailable) return rewound;
   spdlog::warn("aggregate {}: {}", options_.worker, rewound.message());
@@ -354,10 +357,12 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
   }
   flushed_watermark_ = EventTime::min();
   last_contact_ = clock_();
+  test_switches::failpoint("aggregate_assigned");
   return starts;
 }
 
 void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
+  test_switches::failpoint("aggregate_revoked");
   // The group waits for us: what was read is committed under the old assignment, or dropped with it.
   const auto outcome = committer_.wait();
   const bool healthy = !outcome || outcome->ok();
@@ -369,6 +374,7 @@ void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
       spdlog::warn("aggregate {}: the last flush before a rebalance was not committed; the next owner reads it again", options_.worker);
     }
   }
+  test_switches::failpoint("aggregate_given_up");
   drop_all();
 }
 

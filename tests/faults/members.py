@@ -4,16 +4,15 @@ import re
 import time
 
 from harness import Process, wait_until
-from run import IN_TRANSACTION, THREE, TWO, Scenario
+from run import IN_TRANSACTION, SESSION_S, THREE, TWO, Scenario
 
-SESSION_S = 6
 FENCED = re.compile(r"fenced|given its consumer's name|lost|not committed|joins anew|another process", re.IGNORECASE)
 
 
 def zombies(run):
     """SIGSTOP in a transaction until another process has taken over, then SIGCONT: what it had open must not count."""
     run.settle()
-    while run.feeding(25):
+    while run.feeding(18):
         zombie = run.aim(IN_TRANSACTION, 3, Process.pause)
         phase = IN_TRANSACTION if IN_TRANSACTION in zombie.flight() else "elsewhere"
         stopped_at = time.monotonic()
@@ -59,7 +58,7 @@ def storms(run):
 
 
 SCENARIOS = [
-    Scenario("zombie", "a process stopped with SIGSTOP until another has taken over, then continued", zombies, seconds=200, quick_seconds=50,
+    Scenario("zombie", "a process stopped with SIGSTOP until another has taken over, then continued", zombies, seconds=200, quick_seconds=34,
              processes=TWO, progress=True),
     Scenario("scale-storm", "instances stopped and started at random, 1 to 3 of them", storms, seconds=180, processes=THREE, progress=True),
 ]

@@ -79,7 +79,7 @@ def slow_and_cut(run):
 
 SCENARIOS = [
     Scenario("cut-end-txn", "connection cut between EndTxn and its answer, or just before EndTxn", cut_at_end_of_transactions, seconds=120,
-             quick_seconds=25, processes=TWO, broker=ProxiedBroker, proxied=True),
+             quick_seconds=16, processes=TWO, broker=ProxiedBroker, proxied=True),
     Scenario("cut-anywhere", "connections cut at other requests of transactions and groups, or all at once", cut_anywhere, seconds=120,
              processes=TWO, broker=ProxiedBroker, proxied=True),
     Scenario("black-hole", "one direction swallowed for 1 to 13 s on open connections", black_holes, seconds=150, processes=TWO,

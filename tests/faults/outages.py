@@ -67,7 +67,7 @@ def lose_one_of_three(run):
 SCENARIOS = [
     Scenario("broker-restart", "the broker stopped in good order and started", again_and_again(restart_in_order, 20), seconds=150, processes=TWO),
     Scenario("broker-kill", "the broker killed with SIGKILL, started 0 to 12 s later", again_and_again(kill_and_restart, 15), seconds=180,
-             quick_seconds=35, processes=TWO),
+             quick_seconds=26, processes=TWO),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),
              seconds=180, processes=TWO),
     Scenario("three-brokers", "one of three brokers killed or stopped, leaders move (3 replicas, 2 in step)",

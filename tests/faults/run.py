@@ -25,6 +25,7 @@ EXACT_TIME = "time: {idle_timeout: never, max_future_skew: 365d}"
 IDLE_TIME = "time: {max_future_skew: 365d}"
 TWO = {"one": None, "two": None}
 THREE = {"one": None, "two": None, "three": None}
+SESSION_S = 6  # of group members
 IN_TRANSACTION, IN_GAP, IN_RESTORE = PHASES[2], PHASES[3], PHASES[4]
 
 
