@@ -193,12 +193,19 @@ start() {
   echo "Kafka answers on 127.0.0.1:$port (process $(cat "$dir/broker.pid"), data in $dir)"
 }
 
+# A process that ends has lost its command line some time before its sockets, but is neither gone nor a zombie before they are closed.
+is_there() {
+  local state
+  state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+  case $state in '' | Z | X) return 1 ;; esac
+}
+
 # end_with SIGNAL: sends it to our broker and waits until the process has gone.
 end_with() {
   local pid deadline=$((SECONDS + stop_seconds))
   pid=$(broker_pid) || { rm -f "$dir/broker.pid"; echo "No broker of $dir is running."; return; }
   kill "-$1" "$pid"
-  while broker_pid >/dev/null; do
+  while is_there "$pid"; do
     [ "$SECONDS" -lt "$deadline" ] || fail "The broker of $dir, process $pid, has not ended within $stop_seconds s of SIG$1." \
       "broker.sh kill --dir $dir ends it at once."
     sleep 0.05

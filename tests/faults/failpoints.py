@@ -66,13 +66,14 @@ def die_at(run, point, role):
 
 
 def restart(other):
-    """The other member of the role goes in good order and comes back: each time the group rebalances."""
-    time.sleep(3)
+    """The other process of the role goes for longer than a session and comes back: each time the group rebalances."""
+    time.sleep(2)
     if other.alive():
         with contextlib.suppress(Failure):
             other.stop()
-    time.sleep(0.5)
+    time.sleep(SESSION_S + 1)
     other.start()
+    time.sleep(3)
 
 
 def outlive_session(process):

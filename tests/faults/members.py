@@ -51,7 +51,7 @@ def storms(run):
         run.hits["scaled in" if out else "scaled out"] += 1
         run.trial(f"{process.instance} {'stopped' if out else 'started'}; {len(running) + (-1 if out else 1)} run")
         time.sleep(run.chance.choice([0, 0.3, 1.5, 4]))
-        if run.trials % 10 == 0:
+        if run.trials % 4 == 0:
             run.wait_for_progress(run.committed())
     run.service.away.clear()
     run.service.check_alive()

@@ -162,7 +162,7 @@ class Run:
     def evaluated_after(self, end):
         self.service.check_alive()
         status = self.service.last_status()
-        return status.get("lag") == 0 and status.get("evaluatedAt", "") > end and status["evaluatedAt"]
+        return status.get("ready") and status.get("lag") == 0 and status.get("evaluatedAt", "") > end and status["evaluatedAt"]
 
     def keep_logs(self):
         for node in getattr(self.broker, "nodes", [self.broker]):

@@ -264,7 +264,8 @@ class Service:
             return {}
         total = {name: sum(s.get(name, 0) for s in statuses) for name in ("events", "lag", "alerts", "groups", "series")}
         evaluated = [s["evaluatedAt"] for s in statuses if "evaluatedAt" in s]
-        return total | ({"evaluatedAt": min(evaluated)} if evaluated else {})
+        # A worker that restores a partition says nothing of its ticks.
+        return total | {"ready": not any("notReady" in s for s in statuses)} | ({"evaluatedAt": min(evaluated)} if evaluated else {})
 
     def wait_drained(self, events, timeout_s=60, quiet_s=1.5, until=""):
         """Waits until that many events of this run were read, ticks up to `until` evaluated, and evaluation no longer moves; returns the last
@@ -278,7 +279,7 @@ class Service:
             if mark != seen["at"]:
                 seen.update(at=mark, since=time.monotonic())
                 return None
-            done = status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
+            done = status.get("ready") and status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
             return status["evaluatedAt"] if done and time.monotonic() - seen["since"] >= quiet_s else None
 
         return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)
