@@ -193,11 +193,9 @@ start() {
   echo "Kafka answers on 127.0.0.1:$port (process $(cat "$dir/broker.pid"), data in $dir)"
 }
 
-# A process that ends has lost its command line some time before its sockets, but is neither gone nor a zombie before they are closed.
+# A process that ends has lost its command line, and its first thread may be a zombie, while other threads still hold its sockets.
 is_there() {
-  local state
-  state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-  case $state in '' | Z | X) return 1 ;; esac
+  [ -e "/proc/$1" ] && ! grep -qzP 'State:\tZ(.|\n)*\nThreads:\t1\n' "/proc/$1/status" 2>/dev/null
 }
 
 # end_with SIGNAL: sends it to our broker and waits until the process has gone.

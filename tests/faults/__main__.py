@@ -20,6 +20,8 @@ import members  # noqa: E402
 import network  # noqa: E402
 import outages  # noqa: E402
 import report  # noqa: E402
+from cluster import FAULTS_BIN  # noqa: E402
+from harness import SKIPPED  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from run import Run  # noqa: E402
 
@@ -94,9 +96,15 @@ def main():
     begin, failed, runs = time.monotonic(), 0, 0
     for n in range(arguments.repeat):
         for scenario in chosen(arguments):
+            if scenario.with_failpoints and not (FAULTS_BIN / "tocsin").exists():
+                print(f"SKIPPED: {scenario.name}: there is no {FAULTS_BIN / 'tocsin'}; ./dev build faults makes it")
+                continue
             seconds = arguments.seconds or (scenario.quick_seconds if arguments.quick else scenario.seconds)
             runs += 1
             failed += not run_one(scenario, arguments.seed + n, seconds, arguments.out)
+    if not runs:
+        print("nothing was run")
+        return SKIPPED
     print(f"{runs - failed} of {runs} runs without a violation, {time.monotonic() - begin:.0f} s")
     return 1 if failed else 0
 

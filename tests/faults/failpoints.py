@@ -7,7 +7,6 @@ import time
 
 from cluster import FAULTS_BIN, ProxiedBroker
 from harness import Failure, Process, Service, first_in
-from proxy import Cut
 from run import IN_TRANSACTION, SESSION_S, Scenario
 
 PATIENCE_S = 90
@@ -20,8 +19,8 @@ AT_START = {"aggregate_assigned": "aggregate", "restore_batch": "evaluate", "res
 WITHOUT_STATE = {"restore_emptied": "evaluate"}
 ON_REBALANCE = {"aggregate_revoked": "aggregate", "aggregate_given_up": "aggregate", "evaluate_revoked": "evaluate",
                 "evaluate_given_up": "evaluate"}
-AFTER_REFUSAL = {"transaction_aborted": "both", "aggregate_rewind": "aggregate", "evaluate_rewind": "evaluate"}
-IN_DOUBT = {"producer_replaced": "both"}
+AFTER_REFUSAL = {"transaction_aborted": "both"}
+IN_DOUBT = {"producer_replaced": "both", "aggregate_rewind": "aggregate", "evaluate_rewind": "evaluate"}
 ALL = AT_WORK | AT_START | WITHOUT_STATE | ON_REBALANCE | AFTER_REFUSAL | IN_DOUBT
 
 
@@ -55,7 +54,7 @@ def die_at(run, point, role):
     elif point in AFTER_REFUSAL:
         wait_for_death(process, point, lambda: outlive_session(process))
     elif point in IN_DOUBT:
-        wait_for_death(process, point, lambda: swallow_answers(run, role))
+        wait_for_death(process, point, lambda: lose_outcome(run))
     else:
         wait_for_death(process, point, lambda: time.sleep(0.05))
     phases = run.note_kill(process)
@@ -85,12 +84,11 @@ def outlive_session(process):
         time.sleep(2)
 
 
-def swallow_answers(run, role):
-    """The answer to EndTxn is lost, and so is every other one until the transaction's time is over: its outcome stays unknown."""
-    run.proxy.arm(Cut("EndTxn", True, f"-{role}-".encode())).done.wait(5)
-    run.proxy.swallow_answers = True
+def lose_outcome(run):
+    """Answers to EndTxn are lost until the transaction's time is over: its outcome stays unknown, while the group goes on."""
+    run.proxy.swallow_answers_to = ("EndTxn",)
     time.sleep(12)
-    run.proxy.swallow_answers = False
+    run.proxy.swallow_answers_to = ()
     run.proxy.cut_all()
     time.sleep(3)
 

@@ -91,6 +91,9 @@ class ProxyFails(unittest.TestCase):
         self.assertEqual(self.broker.got, [API["Fetch"]])
         self.proxy.swallow_answers = False
         self.assertTrue(ask(self.client, "Fetch"))
+        self.proxy.swallow_answers_to = ("EndTxn",)
+        self.assertTrue(ask(self.client, "Fetch"))
+        self.assertIsNone(ask(self.client, "EndTxn"))
 
 
 SEGMENTS = """Dumping /x/data/faults.alerts-1/00000000000000000000.log

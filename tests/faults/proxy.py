@@ -31,6 +31,7 @@ class Connection:
         self.broker = socket.create_connection(proxy.target, timeout=10)
         self.broker.settimeout(None)
         self.waiting = {}  # correlation id -> Cut: its answer is not passed on
+        self.asked = {}    # correlation id -> api
         for one in (client, self.broker):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for pump in (self.requests, self.answers):
@@ -59,6 +60,7 @@ class Connection:
                 return
             if cut:
                 self.waiting[correlation] = cut
+            self.asked[correlation] = api
             self.proxy.delay()
             if not self.proxy.swallow_requests:
                 self.broker.sendall(frame)
@@ -66,12 +68,14 @@ class Connection:
     def answers(self):
         while True:
             frame = read_frame(self.broker)
-            cut = self.waiting.pop(struct.unpack(">i", frame[4:8])[0], None)
+            correlation = struct.unpack(">i", frame[4:8])[0]
+            api = self.asked.pop(correlation, None)
+            cut = self.waiting.pop(correlation, None)
             if cut:
                 cut.done.set()
                 return
             self.proxy.delay()
-            if not self.proxy.swallow_answers:
+            if not self.proxy.swallow_answers and NAMES.get(api) not in self.proxy.swallow_answers_to:
                 self.client.sendall(frame)
 
 
@@ -102,6 +106,7 @@ class Proxy:
         self.connections = set()
         self.seen = collections.Counter()  # requests by name
         self.swallow_requests = self.swallow_answers = False
+        self.swallow_answers_to = ()  # names of requests
         self.delay_s = 0.0
         self._cut, self._lock = None, threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()

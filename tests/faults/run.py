@@ -78,7 +78,16 @@ class Run:
 
     def committed(self):
         """Alert events that a read_committed reader sees now."""
-        return len(self.broker.dump_values(f"{APP}.alerts"))
+        seen = []
+
+        def read():
+            try:
+                seen.append(len(self.broker.dump_values(f"{APP}.alerts")))
+            except Failure as failure:  # a broker that has just come back may not answer yet
+                print(f"note: {failure}", flush=True)
+            return seen
+
+        return wait_until("the alert log can be read", read, 120, 1)[0]
 
     def wait_for_progress(self, before, timeout_s=60):
         """Alert events have come since there were `before`."""
