@@ -20,8 +20,9 @@ WITHOUT_STATE = {"restore_emptied": "evaluate"}
 ON_REBALANCE = {"aggregate_revoked": "aggregate", "aggregate_given_up": "aggregate", "evaluate_revoked": "evaluate",
                 "evaluate_given_up": "evaluate"}
 AFTER_REFUSAL = {"transaction_aborted": "both"}
-IN_DOUBT = {"producer_replaced": "both", "aggregate_rewind": "aggregate", "evaluate_rewind": "evaluate"}
-ALL = AT_WORK | AT_START | WITHOUT_STATE | ON_REBALANCE | AFTER_REFUSAL | IN_DOUBT
+IN_DOUBT = {"producer_replaced": "both"}
+AFTER_FAILURE = {"aggregate_rewind": "aggregate", "evaluate_rewind": "evaluate"}
+ALL = AT_WORK | AT_START | WITHOUT_STATE | ON_REBALANCE | AFTER_REFUSAL | IN_DOUBT | AFTER_FAILURE
 
 
 def arm(run, process, point, times):
@@ -54,7 +55,9 @@ def die_at(run, point, role):
     elif point in AFTER_REFUSAL:
         wait_for_death(process, point, lambda: outlive_session(process))
     elif point in IN_DOUBT:
-        wait_for_death(process, point, lambda: lose_outcome(run))
+        wait_for_death(process, point, lambda: lose_answers(run, ()))
+    elif point in AFTER_FAILURE:  # the group's requests are answered: the worker keeps its partitions, and goes back in them
+        wait_for_death(process, point, lambda: lose_answers(run, ("Produce", "AddPartitionsToTxn")))
     else:
         wait_for_death(process, point, lambda: time.sleep(0.05))
     phases = run.note_kill(process)
@@ -84,11 +87,14 @@ def outlive_session(process):
         time.sleep(2)
 
 
-def lose_outcome(run):
-    """Answers to EndTxn are lost until the transaction's time is over: its outcome stays unknown, while the group goes on."""
-    run.proxy.swallow_answers_to = ("EndTxn",)
-    time.sleep(25)  # a request may wait for 5 s of it, and the client asks more than once
-    run.proxy.swallow_answers_to = ()
+def lose_answers(run, names):
+    """Answers vanish, to requests of these names or (none) to all, until the transaction's time is over; then connections begin anew."""
+    if names:
+        run.proxy.swallow_answers_to = names
+    else:
+        run.proxy.swallow_answers = True
+    time.sleep(13)
+    run.proxy.swallow_answers, run.proxy.swallow_answers_to = False, ()
     run.proxy.cut_all()
     time.sleep(3)
 

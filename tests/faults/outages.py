@@ -17,7 +17,7 @@ def again_and_again(fault, reserve_s):
         while run.feeding(reserve_s):
             time.sleep(run.chance.random() * 3)
             fault(run)
-            run.settle(90)
+            run.settle()
     return faults
 
 

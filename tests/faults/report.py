@@ -10,6 +10,7 @@ from verdict import VIOLATIONS
 def result_of(run, verdict, took_s):
     return {"scenario": run.scenario.name, "seed": run.seed, "seconds": round(took_s), "load_s": run.seconds, "trials": run.trials,
             "alerts": verdict.alerts, "rolled_back": verdict.rolled_back, "hits": dict(run.hits), "progress": run.progressed,
+            "recoveries": run.recoveries,
             "ended": {str(code): count for code, count in run.service.ended.items()},
             "violations": {kind: verdict.counts[kind] for kind in VIOLATIONS}}
 
@@ -23,7 +24,8 @@ def line_of(result):
     hits = ", ".join(f"{count} {name}" for name, count in sorted(result["hits"].items()))
     violations = sum(result["violations"].values())
     text = f"{result['scenario']}: {result['trials']} faults, {result['alerts']} alert events, {violations} violations, {result['seconds']} s"
-    return text + (f"; {hits}" if hits else "") + (f"; progress {result['progress']}" if result["progress"] else "")
+    text += (f"; {hits}" if hits else "") + (f"; progress {result['progress']}" if result["progress"] else "")
+    return text + (f"; works again after {result['recoveries']} s" if result["recoveries"] else "")
 
 
 def table(path, scenarios):
@@ -44,6 +46,8 @@ def table(path, scenarios):
         details = [f"{count} {name}" for name, count in sorted(hits.items())]
         if progress := [p for r in runs for p in r["progress"]]:
             details.append(f"progress in {sum(p > 0 for p in progress)} of {len(progress)}")
+        if recoveries := [s for r in runs for s in r.get("recoveries", [])]:
+            details.append(f"alerts again after {max(recoveries):.0f} s at most")
         rows.append(f"| {scenario.what} | {trials} | {sum(r['alerts'] for r in runs)} | {violations} | "
                     f"{f'{3 / trials:.2g}' if trials and not violations else '-'} | {duration(sum(r['seconds'] for r in runs))} | "
                     f"{', '.join(details)} | `./dev faults {scenario.name}`{f' ×{len(runs)}' if len(runs) > 1 else ''} |")

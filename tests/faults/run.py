@@ -53,6 +53,7 @@ class Run:
         self.trials = 0
         self.hits = collections.Counter()   # kills by what they hit, and other things worth counting
         self.progressed = []                # alert events committed during each fault that others survive
+        self.recoveries = []                # seconds from the end of a fault until alert events were committed again
         self.proxy = self.broker = self.service = self.feed = None
         self.rules = RULES
 
@@ -94,9 +95,10 @@ class Run:
         wait_until("progress while others were away", lambda: self.committed() > before, timeout_s, 0.5)
         self.progressed.append(self.committed() - before)
 
-    def settle(self, timeout_s=60):
-        """The service is at work: alerts are committed that were not there before."""
+    def settle(self, timeout_s=240):
+        """The service is at work: alerts are committed that were not there before. How long that took is noted."""
         self.service.check_alive()
+        begin = time.monotonic()
         before = self.committed()
 
         def moves():
@@ -104,6 +106,8 @@ class Run:
             return self.committed() > before or not self.feeding(1)
 
         wait_until("the service works", moves, timeout_s, 0.5)
+        if self.trials:
+            self.recoveries.append(round(time.monotonic() - begin, 1))
 
     def aim(self, phase, patience_s, act):
         """Does `act` to a process that is in that phase, or after a while to any that runs."""
