@@ -152,8 +152,9 @@ std::optional<TransactionError> KafkaProducer::attempt(const log::Transaction& t
   test_switches::failpoint("transaction_records");
   if (auto error = send_offsets(transaction, deadline)) return error;
   test_switches::failpoint("transaction_offsets");
-  // -1: for what is left of the transaction's time. Shorter waits, repeated, could leave librdkafka's state behind the coordinator's.
-  if (auto error = failure(ErrorHandle(rd_kafka_commit_transaction(client_->get(), -1)))) return error;
+  // Not -1: librdkafka would ask for as long as EndTxn is not answered, and was seen to wait for an answer that it had given up on. Once,
+  // and not again after a time-out: its state may be behind the coordinator's then, so the client is replaced.
+  if (auto error = failure(ErrorHandle(rd_kafka_commit_transaction(client_->get(), std::max(deadline.remaining_ms(), 1))))) return error;
   test_switches::failpoint("transaction_committed");
   TOCSIN_CHECK(!deliveries.refusal().has_value(), "a transaction was committed without one of its records");
   return std::nullopt;
@@ -217,7 +218,8 @@ std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transacti
 Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, const Deliveries& deliveries) {
   switch (step_after(error, deadline.passed())) {
     case TransactionStep::kAbort: {
-      const std::optional<TransactionError> failed = failure(ErrorHandle(rd_kafka_abort_transaction(client_->get(), -1)));
+      const auto patience_ms = static_cast<int>(options_.transaction_timeout.ms);
+      const std::optional<TransactionError> failed = failure(ErrorHandle(rd_kafka_abort_transaction(client_->get(), patience_ms)));
       if (!failed.has_value()) return settle_aborted(error, deliveries);
       if (step_after(*failed, deadline.passed()) != TransactionStep::kFenced) return replace_after(*failed);
       fenced_ = to_status(failed->code, who(), failed->message);

@@ -3,12 +3,14 @@
 import time
 
 from cluster import ProxiedBroker
+from harness import wait_until
 from proxy import Cut
 from run import TWO, Scenario
 
 STAGES = (b"-aggregate-", b"-evaluate-")
 OTHERS = ("Produce", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "Heartbeat", "Fetch", "InitProducerId")
 PATIENCE_S = 10
+GIVEN_UP, GIVE_UP_S = "starting a new producer", 25  # the transaction's time-out is 10 s
 
 
 def cut_one(run, api, delivered, needle):
@@ -66,6 +68,21 @@ def black_holes(run):
         run.settle()
 
 
+def unanswered_end(run):
+    """No EndTxn is answered while everything else is: whoever waits has to give up by the transaction's time-out, and to go on afterwards."""
+    run.settle()
+    while run.feeding(35):
+        said = len(run.service.log())
+        run.proxy.swallow_answers_to = ("EndTxn",)
+        begin = time.monotonic()
+        wait_until("a producer gives up", lambda: GIVEN_UP in run.service.log()[said:], GIVE_UP_S, 0.2)
+        seconds = time.monotonic() - begin
+        time.sleep(run.chance.random() * 8)
+        run.proxy.swallow_answers_to = ()
+        run.trial(f"no EndTxn was answered; given up after {seconds:.1f} s")
+        run.settle()
+
+
 def slow_and_cut(run):
     n = 0
     while run.feeding():
@@ -83,6 +100,8 @@ SCENARIOS = [
     Scenario("cut-anywhere", "connections cut at other requests of transactions and groups, or all at once", cut_anywhere, seconds=120,
              processes=TWO, broker=ProxiedBroker, proxied=True),
     Scenario("black-hole", "one direction swallowed for 1 to 13 s on open connections", black_holes, seconds=150, processes=TWO,
+             broker=ProxiedBroker, proxied=True),
+    Scenario("lost-end-txn", "answers to EndTxn swallowed until producers give up", unanswered_end, seconds=120, processes=TWO,
              broker=ProxiedBroker, proxied=True),
     Scenario("slow-network", "5 to 100 ms delay in each direction, and cuts at EndTxn", slow_and_cut, seconds=90, processes=TWO,
              broker=ProxiedBroker, proxied=True),
