@@ -123,7 +123,8 @@ def main(arguments):
     if shared() is None:
         print("SKIPPED: conformance scenarios (no shared folder; set TOCSIN_SHARED)")
         return 0 if good else 1
-    names = arguments or [f"{kind}/{p.name}" for kind in ("first", "core") for p in sorted((shared() / kind).iterdir(), key=lambda p: int(p.name))]
+    names = arguments or [f"{kind}/{number}" for kind in ("first", "core")
+                          for number in sorted((p.name for p in (shared() / kind).iterdir()), key=int)]
     outcomes = [check_scenario(shared() / name) for name in names]
     failed = [name for name, (passed, _) in zip(names, outcomes) if not passed]
     print(f"{len(names) - len(failed)} of {len(names)} scenarios agree, {sum(count for _, count in outcomes)} alert events"

@@ -29,8 +29,8 @@ def facts(alert):
     """A published alert in the terms of the reference: proto3 JSON leaves out what is zero, and writes 64-bit integers as strings."""
     evidence = alert.get("evidence") or {}
     return {
-        "id": alert.get("id"), "fingerprint": alert.get("fingerprint"), "sequence": int(alert.get("sequence", 0)), "state": alert.get("state"),
-        "rule": alert.get("rule"), "group": alert.get("group"), "severity": alert.get("severity"), "reason": alert.get("reason", ""),
+        "id": alert.get("id"), "fingerprint": alert.get("fingerprint"), "sequence": int(alert.get("sequence", 0)),
+        "state": alert.get("state"), "rule": alert.get("rule"), "group": alert.get("group"), "severity": alert.get("severity"), "reason": alert.get("reason", ""),
         "expr": alert.get("expr"), "labels": alert.get("labels") or {}, "value": alert.get("value"), "activeAt": alert.get("activeAt"),
         "startsAt": alert.get("startsAt"), "endsAt": alert.get("endsAt"), "evaluatedAt": alert.get("evaluatedAt"),
         "count": int(evidence.get("count", 0)), "errors": int(evidence.get("errors", 0)), "windowStart": evidence.get("windowStart"),
@@ -76,7 +76,8 @@ def _check_transitions(fingerprint, alerts, damage):
                 damage.add("wrong", f"{what}: fires while it fires, or not at its start")
             firing = alert
         elif alert["state"] == "resolved":
-            if firing is None or alert["id"] != firing["id"] or alert["endsAt"] != alert["evaluatedAt"] or alert["endsAt"] <= firing["startsAt"]:
+            of_it = firing is not None and alert["id"] == firing["id"] and alert["endsAt"] > firing["startsAt"]
+            if not of_it or alert["endsAt"] != alert["evaluatedAt"]:
                 damage.add("wrong", f"{what}: resolves what does not fire")
             firing = None
         else:
@@ -105,7 +106,8 @@ def against_expected(expected, log, estimated=()):
         if different:
             damage.add("wrong", f"{key[0]} sequence {key[1]}: " + "; ".join(f"{n} {found[n]!r}, not {alert[n]!r}" for n in different))
     for key in published.keys() - wanted.keys():
-        damage.add("unexpected", f"{key[0]} sequence {key[1]}: {published[key]['rule']} {published[key]['state']} at {published[key]['evaluatedAt']}")
+        found = published[key]
+        damage.add("unexpected", f"{key[0]} sequence {key[1]}: {found['rule']} {found['state']} at {found['evaluatedAt']}")
     return damage
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from . import expression
-from .expression import Aggregate, Constant
+from .expression import Aggregate
 from .rules import tail_step
 from .telemetry import from_ms
 

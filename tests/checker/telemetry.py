@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
 
-FIELDS = ("domain", "operation", "error_code", "level", "actor_type", "actor_id", "session_id", "request_id", "trace_id", "span_id", "event_id")
+FIELDS = ("domain", "operation", "error_code", "level", "actor_type", "actor_id", "session_id", "request_id", "trace_id", "span_id",
+          "event_id")
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 OTHERS = ("timestamp_ms", "success", "latency_ms", "labels", "weight", "metric", "value")
 CAMEL = {re.sub("_(.)", lambda m: m[1].upper(), name): name for name in FIELDS + OTHERS}

@@ -1,17 +1,16 @@
-"""What a scenario works on: one broker or three, perhaps behind a proxy, and the service, whose processes are started again when they end."""
+"""What a scenario works on: one broker or three, perhaps behind a proxy, and the service, whose processes are started anew when they end."""
 
 import base64
 import collections
 import concurrent.futures
 import os
 import random
-import shutil
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import BIN, ROOT, Broker, Failure, Process, Service, wait_until
+from harness import ROOT, Broker, Failure, Service
 
 FAULTS_BIN = ROOT / "build/faults/bin"  # with failpoints
 
@@ -140,8 +139,8 @@ def kafka_tool(name, *arguments):
 
 def open_transactions(broker):
     """Transactional ids whose transaction has neither been committed nor rolled back, as Kafka's own tool lists them."""
-    lines = kafka_tool("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", broker.bootstrap.split(",")[0], "list").splitlines()
-    states = [line.split() for line in lines[1:] if line.strip()]
+    text = kafka_tool("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", broker.bootstrap, "list")
+    states = [line.split() for line in text.splitlines()[1:] if line.strip()]
     return [f"{row[0]} is {row[-1]}" for row in states if row[-1] not in ("CompleteCommit", "CompleteAbort", "Empty", "Dead")]
 
 

@@ -38,7 +38,7 @@ def wait_for_death(process, point, meanwhile):
     if process.alive():
         raise Failure(f"{process.instance} has not come to the failpoint {point} within {PATIENCE_S} s")
     if process.process.returncode != -signal.SIGKILL:
-        raise Failure(f"{process.instance} ended with {process.process.returncode} instead of at the failpoint {point}:\n{process.log()[-3000:]}")
+        raise Failure(f"{process.instance} ended with {process.process.returncode} instead of at {point}:\n{process.log()[-3000:]}")
 
 
 def die_at(run, point, role):

@@ -6,7 +6,7 @@ import time
 from harness import Process, wait_until
 from run import IN_TRANSACTION, SESSION_S, THREE, TWO, Scenario
 
-FENCED = re.compile(r"fenced|given its consumer's name|lost|not committed|joins anew|another process", re.IGNORECASE)
+FENCED = re.compile(r"fenced|session timed out|outcome unknown|not committed|joining anew|another process", re.IGNORECASE)
 
 
 def zombies(run):
@@ -28,7 +28,8 @@ def zombies(run):
         outcome = f"ended with {zombie.process.poll()}" if not zombie.alive() else "joined anew"
         run.hits[f"stopped {phase}"] += 1
         run.hits[f"zombie {outcome}"] += 1
-        run.trial(f"{zombie.instance} stopped ({phase}) for {seconds:.1f} s; {run.progressed[-1]} alert events by the others; then it {outcome}")
+        run.trial(f"{zombie.instance} stopped ({phase}) for {seconds:.1f} s; {run.progressed[-1]} alert events by the others; "
+                  f"then it {outcome}")
         run.service.away.discard(zombie)
         run.settle()
 
@@ -58,7 +59,7 @@ def storms(run):
 
 
 SCENARIOS = [
-    Scenario("zombie", "a process stopped with SIGSTOP until another has taken over, then continued", zombies, seconds=200, quick_seconds=34,
-             processes=TWO, progress=True),
+    Scenario("zombie", "a process stopped with SIGSTOP until another has taken over, then continued", zombies, seconds=200,
+             quick_seconds=34, processes=TWO, progress=True),
     Scenario("scale-storm", "instances stopped and started at random, 1 to 3 of them", storms, seconds=180, processes=THREE, progress=True),
 ]

@@ -60,12 +60,13 @@ def lose_one_of_three(run):
     run.wait_for_progress(before, 90)
     node.start()
     run.hits["broker killed" if kill else "broker stopped"] += 1
-    run.trial(f"broker {node.directory.name} of three {'killed' if kill else 'stopped'}; {run.progressed[-1]} alert events committed meanwhile")
+    run.trial(f"broker {node.directory.name} of three {'killed' if kill else 'stopped'}; {run.progressed[-1]} alert events meanwhile")
     wait_until("replicas in step", functools.partial(in_step, run), 120, 1)
 
 
 SCENARIOS = [
-    Scenario("broker-restart", "the broker stopped in good order and started", again_and_again(restart_in_order, 20), seconds=150, processes=TWO),
+    Scenario("broker-restart", "the broker stopped in good order and started", again_and_again(restart_in_order, 20), seconds=150,
+             processes=TWO),
     Scenario("broker-kill", "the broker killed with SIGKILL, started 0 to 12 s later", again_and_again(kill_and_restart, 15), seconds=180,
              quick_seconds=26, processes=TWO),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),

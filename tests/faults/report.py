@@ -23,7 +23,8 @@ def append(path, result):
 def line_of(result):
     hits = ", ".join(f"{count} {name}" for name, count in sorted(result["hits"].items()))
     violations = sum(result["violations"].values())
-    text = f"{result['scenario']}: {result['trials']} faults, {result['alerts']} alert events, {violations} violations, {result['seconds']} s"
+    text = (f"{result['scenario']}: {result['trials']} faults, {result['alerts']} alert events, {violations} violations, "
+            f"{result['seconds']} s")
     text += (f"; {hits}" if hits else "") + (f"; progress {result['progress']}" if result["progress"] else "")
     return text + (f"; works again after {result['recoveries']} s" if result["recoveries"] else "")
 

@@ -1,4 +1,4 @@
-"""One run of a scenario: known telemetry is written at the pace of the clock, faults happen meanwhile, then everything is drained and judged."""
+"""One run of a scenario: known telemetry is written at the pace of the clock, faults happen meanwhile, then all is drained and judged."""
 
 import collections
 import contextlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import Supervised
-from harness import PHASES, Broker, Failure, Process, Service, first_in, wait_until
+from harness import PHASES, Broker, Failure, Service, first_in, wait_until
 from load import Feed, make_load
 from verdict import judge
 

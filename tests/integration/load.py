@@ -14,7 +14,8 @@ DOMAINS = ["chat", "wallet", "api"]
 def make_load(work, seconds, seed, rate, partitions, start="2026-03-01T00:00:00Z"):
     """Files of events, one a partition, with incidents; the very bytes that go to the broker."""
     incidents = work / "incidents.yaml"
-    incidents.write_text("".join(f"- {{at: {at}s, for: 4s, domain: {DOMAINS[n % 3]}, {'error_rate: 70%' if n % 2 else 'latency_factor: 16'}}}\n"
+    kinds = ["latency_factor: 16", "error_rate: 70%"]
+    incidents.write_text("".join(f"- {{at: {at}s, for: 4s, domain: {DOMAINS[n % 3]}, {kinds[n % 2]}}}\n"
                                  for n, at in enumerate(range(4, seconds, 6))))
     command = [str(BIN / "tocsin"), "loadgen", "--output", str(work / "load.jsonl"), "--files", str(partitions), "--rate", str(rate),
                "--for", f"{seconds}s", "--format", "json", "--seed", str(seed), "--start", start, "--jitter", "300ms",
@@ -72,4 +73,5 @@ def check_input(broker, topic, files):
     fed = collections.Counter(broker.dump_values(topic))
     meant = collections.Counter(line for path in files for line in path.read_bytes().splitlines())
     if fed != meant:
-        raise Failure(f"{topic} holds other messages than were meant: {sum((meant - fed).values())} are missing, {sum((fed - meant).values())} doubled")
+        raise Failure(f"{topic} holds other messages than were meant: {sum((meant - fed).values())} are missing, "
+                      f"{sum((fed - meant).values())} doubled")
