@@ -44,6 +44,7 @@ def run_one(scenario, seed, seconds, out):
         verdict = run.go()
         result = report.result_of(run, verdict, time.monotonic() - begin)
         problems = verdict.examples[:10]
+        problems += [f"{count} processes ended by signal {-code}" for code, count in run.service.ended.items() if code < 0]
         if not run.trials:
             problems.append("no fault happened: nothing was shown")
         if scenario.progress and not any(run.progressed):

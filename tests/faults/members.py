@@ -1,9 +1,10 @@
 """Members of the groups that stand still until others have taken over, and those that come and go."""
 
 import re
+import signal
 import time
 
-from harness import Process, wait_until
+from harness import Failure, Process, wait_until
 from run import IN_TRANSACTION, SESSION_S, THREE, TWO, Scenario
 
 FENCED = re.compile(r"fenced|session timed out|outcome unknown|not committed|joining anew|another process", re.IGNORECASE)
@@ -34,6 +35,14 @@ def zombies(run):
         run.settle()
 
 
+def stop_at_any_moment(process):
+    """Also before it has come as far as to end in good order."""
+    process.process.terminate()
+    code = process.process.wait(timeout=60)
+    if code not in (0, -signal.SIGTERM):
+        raise Failure(f"{process.instance} ended with {code} when it was stopped:\n{process.log()[-3000:]}")
+
+
 def storms(run):
     """Three instances, of which some are stopped in good order and started at any moment; at least one works."""
     run.settle()
@@ -44,7 +53,7 @@ def storms(run):
         if out:
             process = run.chance.choice(running)
             run.service.away.add(process)
-            process.stop()
+            stop_at_any_moment(process)
         else:
             process = run.chance.choice(idle)
             run.service.away.discard(process)
