@@ -21,10 +21,14 @@ def again_and_again(fault, reserve_s):
     return faults
 
 
-def restart_in_order(run):
-    run.broker.stop()
-    run.broker.start()
-    run.trial("broker stopped in good order and started")
+def restart_in_turn(run):
+    """As an upgrade of the brokers does it. Not with one broker: one that stops as the only replica may skip markers of transactions that
+    it then notes as complete (docs/ROADMAP.md)."""
+    for node in run.broker.nodes:
+        node.stop()
+        node.start()
+        run.trial(f"broker {node.directory.name} of three stopped in good order and started")
+        wait_until("replicas in step", functools.partial(in_step, run), 120, 1)
 
 
 def kill_and_restart(run):
@@ -65,8 +69,8 @@ def lose_one_of_three(run):
 
 
 SCENARIOS = [
-    Scenario("broker-restart", "the broker stopped in good order and started", again_and_again(restart_in_order, 20), seconds=150,
-             processes=TWO),
+    Scenario("rolling-restart", "three brokers stopped in good order and started, one after the other (3 replicas, 2 in step)",
+             again_and_again(restart_in_turn, 40), seconds=240, processes=TWO, broker=Brokers, replicas=3),
     Scenario("broker-kill", "the broker killed with SIGKILL, started 0 to 12 s later", again_and_again(kill_and_restart, 15), seconds=180,
              quick_seconds=26, processes=TWO),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),
