@@ -44,15 +44,23 @@ def table(path, scenarios):
         trials = sum(r["trials"] for r in runs)
         violations = sum(sum(r["violations"].values()) for r in runs)
         hits = sum((collections.Counter(r["hits"]) for r in runs), collections.Counter())
-        details = [f"{count} {name}" for name, count in sorted(hits.items())]
+        points = {name: hits.pop(name) for name in list(hits) if "_" in name}
+        details = [f"{len(points)} points, each of them {min(points.values())} to {max(points.values())} times"] if points else []
+        details += [f"{count} {name}" for name, count in sorted(hits.items())]
         if progress := [p for r in runs for p in r["progress"]]:
             details.append(f"progress in {sum(p > 0 for p in progress)} of {len(progress)}")
         if recoveries := [s for r in runs for s in r.get("recoveries", [])]:
             details.append(f"alerts again after {max(recoveries):.0f} s at most")
         rows.append(f"| {scenario.what} | {trials} | {sum(r['alerts'] for r in runs)} | {violations} | "
                     f"{f'{3 / trials:.2g}' if trials and not violations else '-'} | {duration(sum(r['seconds'] for r in runs))} | "
-                    f"{', '.join(details)} | `./dev faults {scenario.name}`{f' ×{len(runs)}' if len(runs) > 1 else ''} |")
+                    f"{', '.join(details)} | {command_of(runs)} |")
     return "\n".join(rows)
+
+
+def command_of(runs):
+    longest = max(runs, key=lambda r: r["load_s"])
+    command = f"`./dev faults {longest['scenario']} --seconds {longest['load_s']} --seed {longest['seed']}`"
+    return command + (f", and {len(runs) - 1} shorter" if len(runs) > 1 else "")
 
 
 def duration(seconds):
