@@ -4,7 +4,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/java.sh"
 
 usage() {
   cat <<'END'
-usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE] [--session MS] [--sasl]
+usage: deploy/kafka/broker.sh start [--dir DIR] [--port PORT] [--heap SIZE] [--session MS] [--sasl] [--via PORT]
+                                    [--node N --voters LIST --cluster ID]
        deploy/kafka/broker.sh stop|kill|status [--dir DIR]
 
 start   starts a broker that keeps everything in DIR, and returns when it answers. DIR/bootstrap then holds its host:port, DIR/broker.pid
@@ -17,6 +18,11 @@ status  says whether it answers: exit code 0 if so, else 1.
 --heap  default 512m
 --session  default 2000: a broker that was killed comes back after so many milliseconds; one that stands still for longer loses its leaders
 --sasl  also listens for SASL/PLAIN without TLS, user tocsin, password tocsin-secret; DIR/bootstrap-sasl then holds its host:port
+--via   also listens for clients that come through a proxy, and tells those to come to 127.0.0.1:PORT; DIR/behind-proxy then holds the
+        host:port to which the proxy has to deliver
+--node  one broker of several: its number, the same LIST and cluster ID (22 characters of base64) for all, as for instance
+        1@127.0.0.1:21001,2@127.0.0.1:21003,3@127.0.0.1:21005 where the brokers' own ports are 21000, 21002 and 21004. Topics then have
+        three replicas, of which two must be in step. Start them side by side: none answers before most are there
 END
 }
 
@@ -89,6 +95,21 @@ listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain
 END
 }
 
+# The port at which clients are served that come through a proxy: beyond those that the kernel gives to outgoing connections.
+behind_proxy_port() { echo $((61000 + port % 4500)); }
+
+proxy_properties() {
+  local address=127.0.0.1:$(behind_proxy_port)
+  sed -i -e "s#^listeners=.*#&,VIA://$address#; s#^advertised\.listeners=.*#&,VIA://127.0.0.1:$via#" \
+    -e 's#^listener\.security\.protocol\.map=.*#&,VIA:PLAINTEXT#' "$dir/server.properties"
+}
+
+several_properties() {
+  sed -i -e "s#^node\.id=.*#node.id=$node#; s#^controller\.quorum\.voters=.*#controller.quorum.voters=$voters#" \
+    -e 's#replication\.factor=1$#replication.factor=3#; s#min\.insync\.replicas=1$#min.insync.replicas=2#; s#min\.isr=1$#min.isr=2#' \
+    -e 's#^controller\.quorum\.election\.timeout\.ms=.*#controller.quorum.election.timeout.ms=1000#' "$dir/server.properties"
+}
+
 write_properties() {
   local text
   text=$(cat "$kafka_here/server.properties.in")
@@ -97,6 +118,8 @@ write_properties() {
   text=${text//@DATA@/"$dir/data"}
   text=${text//@SESSION@/$session}
   printf '%s\n' "$text" >"$dir/server.properties"
+  [ -z "$node" ] || several_properties
+  [ -z "$via" ] || proxy_properties
   [ -z "$sasl" ] || sasl_properties
 }
 
@@ -104,7 +127,7 @@ write_properties() {
 format_storage() {
   local id
   [ ! -e "$dir/data/meta.properties" ] || return 0
-  id=T$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)
+  id=${cluster:-T$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)}
   (kafka_tool kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" --ignore-formatted) >>"$dir/server.log" 2>&1 || {
     tail -n 25 "$dir/server.log" >&2
     fail "Formatting $dir/data failed." "If the directory is from another Kafka, remove it."
@@ -164,9 +187,15 @@ start() {
     done
   fi
   echo "127.0.0.1:$port" >"$dir/bootstrap"
-  rm -f "$dir/bootstrap-sasl"
+  rm -f "$dir/bootstrap-sasl" "$dir/behind-proxy"
+  [ -z "$via" ] || echo "127.0.0.1:$(behind_proxy_port)" >"$dir/behind-proxy"
   ! grep -q '^listeners=.*SASL' "$dir/server.properties" || echo "127.0.0.1:$(sasl_port)" >"$dir/bootstrap-sasl"
   echo "Kafka answers on 127.0.0.1:$port (process $(cat "$dir/broker.pid"), data in $dir)"
+}
+
+# A process that ends has lost its command line, and its first thread may be a zombie, while other threads still hold its sockets.
+is_there() {
+  [ -e "/proc/$1" ] && ! grep -qzP 'State:\tZ(.|\n)*\nThreads:\t1\n' "/proc/$1/status" 2>/dev/null
 }
 
 # end_with SIGNAL: sends it to our broker and waits until the process has gone.
@@ -174,7 +203,7 @@ end_with() {
   local pid deadline=$((SECONDS + stop_seconds))
   pid=$(broker_pid) || { rm -f "$dir/broker.pid"; echo "No broker of $dir is running."; return; }
   kill "-$1" "$pid"
-  while broker_pid >/dev/null; do
+  while is_there "$pid"; do
     [ "$SECONDS" -lt "$deadline" ] || fail "The broker of $dir, process $pid, has not ended within $stop_seconds s of SIG$1." \
       "broker.sh kill --dir $dir ends it at once."
     sleep 0.05
@@ -200,10 +229,13 @@ status() {
 main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
-  dir=$repo/.kafka port='' heap=512m session=2000 sasl=''
+  dir=$repo/.kafka port='' heap=512m session=2000 sasl='' via='' node='' voters='' cluster=''
   while [ $# -gt 0 ]; do
     case $1 in
-      --dir | --port | --heap | --session) [ $# -ge 2 ] || fail "$1 needs a value." "broker.sh help"; printf -v "${1#--}" %s "$2"; shift 2 ;;
+      --dir | --port | --heap | --session | --via | --node | --voters | --cluster)
+        [ $# -ge 2 ] || fail "$1 needs a value." "broker.sh help"
+        printf -v "${1#--}" %s "$2"
+        shift 2 ;;
       --sasl) sasl=yes; shift ;;
       *) fail "'$1' is not an option of broker.sh." "broker.sh help" ;;
     esac
@@ -216,7 +248,7 @@ main() {
   esac
   case $command in
     start) start ;;
-    stop) end_with TERM; rm -f "$dir/bootstrap" "$dir/bootstrap-sasl" ;;
+    stop) end_with TERM; rm -f "$dir/bootstrap" "$dir/bootstrap-sasl" "$dir/behind-proxy" ;;
     kill) end_with KILL ;;
     status) status ;;
     help | --help | -h) usage ;;

@@ -79,6 +79,15 @@ void learn_leaders(const Client& client, const std::vector<OffsetAnswer>& answer
   }
 }
 
+std::vector<OffsetAnswer> without_leaders(const std::vector<OffsetQuestion>& questions) {
+  std::vector<OffsetAnswer> answers;
+  answers.reserve(questions.size());
+  for (const OffsetQuestion& question : questions) {
+    answers.push_back({.partition = question.partition, .error = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE});
+  }
+  return answers;
+}
+
 Result<std::vector<OffsetAnswer>> ask_and_wait(const Client& client, const std::vector<OffsetQuestion>& questions, Isolation isolation,
                                                int timeout_ms) {
   const QueueHandle queue(rd_kafka_queue_new(client.get()));
@@ -86,6 +95,8 @@ Result<std::vector<OffsetAnswer>> ask_and_wait(const Client& client, const std::
   // The request has its own time-out, after which an event with that error comes; the second more is for the way.
   const EventHandle event(rd_kafka_queue_poll(queue.get(), timeout_ms + 1'000));
   if (event == nullptr) return unavailable("asking for offsets: no answer in time");
+  // It remembers these partitions as they were while none of them had a leader, and then asks nobody.
+  if (rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__NOENT) return without_leaders(questions);
   return answers_of(event.get());
 }
 

@@ -39,7 +39,7 @@ struct OffsetAnswer {
 Result<std::vector<OffsetAnswer>> answers_of(rd_kafka_event_t* event);
 
 // Asks and waits. The offsets are in the order of `questions`; fails as a whole if one partition does. If a broker says that the client's
-// leaders are out of date, it learns them anew and asks again, until the time is over.
+// leaders are out of date, or the client knows of none, it learns them anew and asks again, until the time is over.
 Result<std::vector<int64_t>> list_offsets(const Client& client, const std::vector<OffsetQuestion>& questions, Isolation isolation,
                                           int timeout_ms);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/test_switches.h"
 #include "engine/kafka/consumer.h"
 
 namespace tocsin::kafka {
@@ -145,11 +146,16 @@ Result<log::CommitReceipt> KafkaProducer::commit(log::Transaction transaction) {
 }
 
 std::optional<TransactionError> KafkaProducer::attempt(const log::Transaction& transaction, Deadline deadline, Deliveries& deliveries) {
+  test_switches::failpoint("transaction_begin");
   if (auto error = failure(ErrorHandle(rd_kafka_begin_transaction(client_->get())))) return error;
   if (auto error = enqueue(transaction.records, deadline)) return error;
+  test_switches::failpoint("transaction_records");
   if (auto error = send_offsets(transaction, deadline)) return error;
-  // -1: for what is left of the transaction's time. Shorter waits, repeated, could leave librdkafka's state behind the coordinator's.
-  if (auto error = failure(ErrorHandle(rd_kafka_commit_transaction(client_->get(), -1)))) return error;
+  test_switches::failpoint("transaction_offsets");
+  // Not -1: librdkafka would ask for as long as EndTxn is not answered, and was seen to wait for an answer that it had given up on. Once,
+  // and not again after a time-out: its state may be behind the coordinator's then, so the client is replaced.
+  if (auto error = failure(ErrorHandle(rd_kafka_commit_transaction(client_->get(), std::max(deadline.remaining_ms(), 1))))) return error;
+  test_switches::failpoint("transaction_committed");
   TOCSIN_CHECK(!deliveries.refusal().has_value(), "a transaction was committed without one of its records");
   return std::nullopt;
 }
@@ -212,7 +218,8 @@ std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transacti
 Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, const Deliveries& deliveries) {
   switch (step_after(error, deadline.passed())) {
     case TransactionStep::kAbort: {
-      const std::optional<TransactionError> failed = failure(ErrorHandle(rd_kafka_abort_transaction(client_->get(), -1)));
+      const auto patience_ms = static_cast<int>(options_.transaction_timeout.ms);
+      const std::optional<TransactionError> failed = failure(ErrorHandle(rd_kafka_abort_transaction(client_->get(), patience_ms)));
       if (!failed.has_value()) return settle_aborted(error, deliveries);
       if (step_after(*failed, deadline.passed()) != TransactionStep::kFenced) return replace_after(*failed);
       fenced_ = to_status(failed->code, who(), failed->message);
@@ -227,6 +234,7 @@ Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, c
 }
 
 Status KafkaProducer::settle_aborted(const TransactionError& error, const Deliveries& deliveries) {
+  test_switches::failpoint("transaction_aborted");
   const bool refused = deliveries.refusal().has_value();
   // A batch that the broker refused leaves a hole in librdkafka's sequence numbers, on which the next transaction would fail, too.
   if (refused) doubtful_ = !replace().ok();
@@ -242,6 +250,7 @@ Status KafkaProducer::replace_after(const TransactionError& error) {
   const std::string cause = fmt::format("{}: outcome unknown: {} ({})", who(), error.message, rd_kafka_err2name(error.code));
   spdlog::warn("kafka {}; starting a new producer", cause);
   const Status status = replace();
+  test_switches::failpoint("producer_replaced");
   if (status.ok()) return unavailable(cause);
   doubtful_ = true;
   return status.code() == StatusCode::kUnavailable ? unavailable(fmt::format("{}; {}", cause, status.message())) : status;

@@ -296,6 +296,7 @@ Status AggregateWorker::flush() {
   last_flush_ = clock_();
   flushed_watermark_ = floor_to(slowest_watermark(), plan_->resolution);
   ++counters_.flushes;
+  test_switches::failpoint("aggregate_flush");
   committer_.submit(std::move(transaction));
   return {};
 }
@@ -308,6 +309,7 @@ Status AggregateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome
   if (test_switches::defect("aborted_not_done_again") && status.code() == StatusCode::kAborted) return {};
   spdlog::warn("aggregate {}: transaction not committed ({}); reading again from the committed offsets", options_.worker, status.message());
   ++counters_.rewinds;
+  test_switches::failpoint("aggregate_rewind");
   Status rewound = consumer_->rewind();
   if (rewound.code() != StatusCode::kUnavailable) return rewound;
   spdlog::warn("aggregate {}: {}", options_.worker, rewound.message());
@@ -371,10 +373,12 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
   }
   flushed_watermark_ = EventTime::min();
   last_contact_ = clock_();
+  test_switches::failpoint("aggregate_assigned");
   return starts;
 }
 
 void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
+  test_switches::failpoint("aggregate_revoked");
   // The group waits for us: what was read is committed under the old assignment, or dropped with it.
   const auto outcome = committer_.wait();
   const bool healthy = !outcome || outcome->ok();
@@ -386,6 +390,7 @@ void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
       spdlog::warn("aggregate {}: the last flush before a rebalance was not committed; the next owner reads it again", options_.worker);
     }
   }
+  test_switches::failpoint("aggregate_given_up");
   drop_all();
 }
 

@@ -253,6 +253,7 @@ Status EvaluateWorker::commit() {
   }
   if (in_flight_.empty()) return {};
   last_commit_ = clock_();
+  test_switches::failpoint("evaluate_seal");
   committer_.submit(std::move(transaction));
   return {};
 }
@@ -277,7 +278,9 @@ Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
     if (!written.ok()) return written.status();
     if (!*written) continue;  // another worker has the partition, and these rows from the changelog
     if (const auto task = tasks_.find(done.source); task != tasks_.end()) task->second.evaluator->release();
+    test_switches::failpoint("evaluate_partition_stored");
   }
+  test_switches::failpoint("evaluate_stored");
   recorder_.enter(FlightRecorder::Phase::kRunning);
   ++counters_.commits;
   count_committed_alerts();
@@ -303,6 +306,7 @@ Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome)
   if (test_switches::defect("partials_trusts_time_out") && status.code() == StatusCode::kUnavailable) return {};
   spdlog::warn("evaluate {}: transaction not committed ({}); going back to the committed state", options_.worker, status.message());
   ++counters_.rewinds;
+  test_switches::failpoint("evaluate_rewind");
   Status rewound = consumer_->rewind();
   if (rewound.code() != StatusCode::kUnavailable) return rewound;
   spdlog::warn("evaluate {}: {}", options_.worker, rewound.message());
@@ -315,6 +319,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   const Result<RestoreReport> report =
       catch_up({options_.changelog_topic, partition}, reader_, leases_.store(), lease, clock_(), options_.tombstones_kept);
   if (!report.ok()) return report.status();
+  test_switches::failpoint("restore_caught_up");
   ++counters_.restores;
   counters_.changelog_records_read += report->records_read;
   EvaluatorOptions options{static_cast<uint32_t>(partition), options_.partials_partitions, options_.until, options_.ledger};
@@ -346,6 +351,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   Task& task = tasks_[assignment.source];
   task.lease = lease;
   task.evaluator = std::move(evaluator);
+  test_switches::failpoint("restore_done");
   return rewind;
 }
 
@@ -367,6 +373,7 @@ Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::v
 }
 
 void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
+  test_switches::failpoint("evaluate_revoked");
   const auto finish = [this]() -> Status {
     const auto outcome = committer_.wait();
     if (outcome && !outcome->ok()) return outcome->status();
@@ -380,6 +387,7 @@ void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
     spdlog::warn("evaluate {}: the last commit before a rebalance failed ({}); the next owner does that work again", options_.worker,
                  status.message());
   }
+  test_switches::failpoint("evaluate_given_up");
   drop_all();
 }
 

@@ -50,6 +50,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
   Status write(const ChangelogPosition& position) {
     batch_.put(changelog_position_key(static_cast<uint32_t>(lease_.partition())), encode_changelog_position(position));
     TOCSIN_RETURN_IF_ERROR(write_under(lease_, batch_));
+    test_switches::failpoint("restore_batch");
     batch_.operations.clear();
     bytes_ = 0;
     return {};
@@ -97,6 +98,7 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
   } else {
     report.rebuilt = true;
     if (!test_switches::defect("rebuilt_over_old_rows")) TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
+    test_switches::failpoint("restore_emptied");
   }
   ChangelogWriter writer(lease, usable && !test_switches::defect("restore_makes_store_young") ? position->written_at : now);
   if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));

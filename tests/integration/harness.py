@@ -82,6 +82,10 @@ class Broker:
         if done.returncode != 0:
             raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
+    def send(self, number):
+        """A signal to the broker's process, such as SIGSTOP."""
+        os.kill(int((self.directory / "broker.pid").read_text()), number)
+
     def create_topic(self, name, partitions):
         done = subprocess.run([str(ROOT / "deploy/kafka/topics.sh"), "--bootstrap-server", self.bootstrap, "--create", "--topic", name,
                                "--partitions", str(partitions), "--config", "retention.ms=-1"], capture_output=True, text=True)
@@ -94,12 +98,16 @@ class Broker:
             subprocess.run([str(BIN / "kafka_feed"), self.bootstrap, topic, str(partition)], input=content.read(), check=True,
                            stdout=subprocess.DEVNULL)
 
-    def dump(self, topic):
-        """Values of all committed records of a topic."""
-        done = subprocess.run([str(BIN / "kafka_dump"), self.bootstrap, topic], capture_output=True, text=True)
+    def dump_values(self, topic, *options):
+        """Values of all committed records of a topic, as bytes; or what kafka_dump's `options` make of them."""
+        done = subprocess.run([str(BIN / "kafka_dump"), *options, self.bootstrap, topic], capture_output=True)
         if done.returncode != 0:
-            raise Failure(f"cannot read {topic} (exit code {done.returncode}): {done.stderr}")
-        return [json.loads(line) for line in done.stdout.splitlines()]
+            raise Failure(f"cannot read {topic} (exit code {done.returncode}): {done.stderr.decode(errors='replace')}")
+        return done.stdout.split(b"\n")[:-1]
+
+    def dump(self, topic):
+        """The same, of JSON."""
+        return [json.loads(value) for value in self.dump_values(topic)]
 
 
 PHASES = {1: "between transactions", 2: "in a transaction", 3: "between commit and state write", 4: "in a restore"}
@@ -112,15 +120,17 @@ class Process:
         self.service, self.instance, self.role = service, instance, role
         self.log_path = service.directory / f"{instance}.log"
         self.process = None
+        self.binary = BIN / "tocsin"
+        self.environment = {}  # in addition to ours
         self.started_at = ""  # as statuses write times
         atexit.register(lambda: self.alive() and self.kill())  # also if the test failed half way
 
     def start(self):
-        command = [str(BIN / "tocsin"), "run", "--config", str(self.service.config), "--set", f"instance={self.instance}"]
+        command = [str(self.binary), "run", "--config", str(self.service.config), "--set", f"instance={self.instance}"]
         command += ["--role", self.role] if self.role else []
         self.started_at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | self.environment)
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -132,6 +142,12 @@ class Process:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         """SIGTERM; returns the seconds it took."""
@@ -151,8 +167,8 @@ class Process:
         return [PHASES[byte] for byte in path.read_bytes() if byte in PHASES] if path.exists() else []
 
 
-def kill_in(processes, phase, patience_s):
-    """kill -9 of the first of them that has a worker in that phase; of any after `patience_s`. Returns which."""
+def first_in(processes, phase, patience_s, act):
+    """Does `act` to the first of them that has a worker in that phase, at once. Returns which; None if there was none within `patience_s`."""
     wanted = next(byte for byte, name in PHASES.items() if name == phase)
     end = time.monotonic() + patience_s
     with contextlib.ExitStack() as stack:
@@ -165,7 +181,13 @@ def kill_in(processes, phase, patience_s):
         while hit is None and time.monotonic() < end and all(process.alive() for process in processes):
             hit = next((process for process, flight in flights if wanted in os.pread(flight, 512, 0)), None)
         if hit:
-            hit.kill()
+            act(hit)
+    return hit
+
+
+def kill_in(processes, phase, patience_s):
+    """kill -9 of the first of them that has a worker in that phase; of any after `patience_s`. Returns which."""
+    hit = first_in(processes, phase, patience_s, Process.kill)
     for process in processes:
         if process is not hit:
             process.check_alive()
@@ -181,7 +203,8 @@ class Service:
     ONE = {"one": None}
     TWO_OF_EACH_ROLE = {"aggregate-1": "aggregate", "aggregate-2": "aggregate", "evaluate-1": "evaluate", "evaluate-2": "evaluate"}
 
-    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None, workers=2, max_series=None):
+    def __init__(self, broker, directory, app, rules, time_section="", partitions=4, extra="", processes=None, workers=2, max_series=None,
+                 replicas=1, bootstrap=None):
         self.broker, self.directory, self.app = broker, Path(directory), app
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config = self.directory / "tocsin.yaml"
@@ -189,8 +212,8 @@ class Service:
         self.processes = [Process(self, instance, role) for instance, role in (processes or self.ONE).items()]
         shutil.copy(rules, self.directory / "rules.yaml")
         self.config.write_text(
-            f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{broker.bootstrap}\"}}\n"
-            f"input: {{topics: [{app}-in], start: earliest}}\ntopics: {{partitions: {partitions}}}\n"
+            f"app: {app}\ninstance: one\nkafka: {{bootstrap.servers: \"{bootstrap or broker.bootstrap}\"}}\n"
+            f"input: {{topics: [{app}-in], start: earliest}}\ntopics: {{partitions: {partitions}, replication_factor: {replicas}}}\n"
             f"rules: [rules.yaml]\nstate: {{path: {self.state}}}\naggregate: {{workers: {workers}{f', max_series: {max_series}' if max_series else ''}}}\n{time_section}\n{extra}\n")
 
     def create_topics(self):
@@ -241,7 +264,8 @@ class Service:
             return {}
         total = {name: sum(s.get(name, 0) for s in statuses) for name in ("events", "lag", "alerts", "groups", "series")}
         evaluated = [s["evaluatedAt"] for s in statuses if "evaluatedAt" in s]
-        return total | ({"evaluatedAt": min(evaluated)} if evaluated else {})
+        # A worker that restores a partition says nothing of its ticks.
+        return total | {"ready": not any("notReady" in s for s in statuses)} | ({"evaluatedAt": min(evaluated)} if evaluated else {})
 
     def wait_drained(self, events, timeout_s=60, quiet_s=1.5, until=""):
         """Waits until that many events of this run were read, ticks up to `until` evaluated, and evaluation no longer moves; returns the last
@@ -255,7 +279,7 @@ class Service:
             if mark != seen["at"]:
                 seen.update(at=mark, since=time.monotonic())
                 return None
-            done = status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
+            done = status.get("ready") and status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
             return status["evaluatedAt"] if done and time.monotonic() - seen["since"] >= quiet_s else None
 
         return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)

@@ -9,18 +9,15 @@ time. Prints what each kill hit (engine/runtime/flight_recorder.h).
 """
 
 import argparse
-import atexit
 import collections
 import datetime
-import json
 import random
 import shutil
-import subprocess
 import sys
-import threading
 import time
 
-from harness import BIN, Broker, Failure, Service, backtest, check_same_alerts, exit_code_of, kill_in, quantile_rules, up_to
+from harness import Broker, Failure, Service, backtest, check_same_alerts, exit_code_of, kill_in, quantile_rules, up_to
+from load import Feed, check_input, make_load
 
 RULES = """groups:
   - name: kill
@@ -49,54 +46,6 @@ IN_TRANSACTION, IN_GAP, IN_RESTORE = "in a transaction", "between commit and sta
 AIMS = [None, IN_TRANSACTION, IN_GAP, None, IN_RESTORE]
 EXTRA_KILLS = 6
 TIME = "time: {idle_timeout: never, max_future_skew: 365d}"
-
-
-def make_load(work, seconds, seed):
-    """Files of events, one a partition, with incidents; the very bytes that go to the broker."""
-    domains = ["chat", "wallet", "api"]
-    incidents = work / "incidents.yaml"
-    incidents.write_text("".join(f"- {{at: {at}s, for: 4s, domain: {domains[n % 3]}, {'error_rate: 70%' if n % 2 else 'latency_factor: 16'}}}\n"
-                                 for n, at in enumerate(range(4, seconds, 6))))
-    command = [str(BIN / "tocsin"), "loadgen", "--output", str(work / "load.jsonl"), "--files", str(PARTITIONS), "--rate", str(RATE),
-               "--for", f"{seconds}s", "--format", "json", "--seed", str(seed), "--start", "2026-03-01T00:00:00Z", "--jitter", "300ms",
-               "--domains", ",".join(domains), "--regions", "eu,us", "--incidents", str(incidents)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failure(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
-    return sorted(work.glob("load-*.jsonl"))
-
-
-def feed_slowly(broker, topic, files, seconds, failures):
-    """All partitions side by side, spread over `seconds`."""
-    def one(partition, path):
-        try:
-            lines = path.read_bytes().splitlines(keepends=True)
-            process = subprocess.Popen([str(BIN / "kafka_feed"), broker.bootstrap, topic, str(partition)], stdin=subprocess.PIPE,
-                                       stdout=subprocess.DEVNULL)
-            atexit.register(process.kill)  # it waits for the broker, also for one that the failed test has ended
-            slices = max(1, seconds * 10)
-            for i in range(slices):
-                process.stdin.writelines(lines[len(lines) * i // slices:len(lines) * (i + 1) // slices])
-                process.stdin.flush()
-                time.sleep(0.1)
-            process.stdin.close()
-            if process.wait() != 0:
-                failures.append(f"kafka_feed ended with {process.returncode}")
-        except OSError as error:
-            failures.append(str(error))
-
-    threads = [threading.Thread(target=one, args=(p, f), daemon=True) for p, f in enumerate(files)]
-    for thread in threads:
-        thread.start()
-    return threads
-
-
-def check_input(broker, topic, files):
-    """The feeder wrote each event once: else the logs below could not be the same."""
-    fed = collections.Counter(json.dumps(event, sort_keys=True) for event in broker.dump(topic))
-    meant = collections.Counter(json.dumps(json.loads(line), sort_keys=True) for path in files for line in path.read_bytes().splitlines())
-    if fed != meant:
-        raise Failure(f"{topic} holds other events than were meant: {sum((meant - fed).values())} are missing, {sum((fed - meant).values())} doubled")
 
 
 def kill_once(service, aim, chance):
@@ -148,7 +97,7 @@ def kill_again_and_again(service, kills, wipe, chance):
 
 def run(kills, two, wipe, seed, work):
     seconds = 20 + 4 * kills + (2 * EXTRA_KILLS if kills >= len(AIMS) else 0)
-    files = make_load(work, seconds, seed)
+    files = make_load(work, seconds, seed, RATE, PARTITIONS)
     rules = work / "rules.yaml"
     rules.write_text(RULES)
     # It is never killed here, and beside so many processes of ours it may get no processor for a while.
@@ -157,14 +106,10 @@ def run(kills, two, wipe, seed, work):
                           processes=Service.TWO_OF_EACH_ROLE if two else None)
         broker.create_topic("kill-in", PARTITIONS)
         service.create_topics()
-        failures = []
-        threads = feed_slowly(broker, "kill-in", files, seconds, failures)
+        feed = Feed(broker.bootstrap, "kill-in", files, seconds)
         service.start()
         hits = kill_again_and_again(service, kills, wipe, random.Random(seed))
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise Failure("; ".join(failures))
+        feed.wait()
         # All of it but the last moments: a log compared up to where evaluation got stuck would show nothing.
         end = datetime.datetime(2026, 3, 1) + datetime.timedelta(seconds=seconds - 3)
         tick = service.wait_drained(None, timeout_s=120, quiet_s=3, until=end.isoformat())

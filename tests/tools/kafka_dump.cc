@@ -1,16 +1,22 @@
-// kafka_dump BOOTSTRAP TOPIC: prints the values of all committed records, a line each, in partition and offset order, as a
-// read_committed consumer sees them now. A tombstone prints "null".
+// kafka_dump [--places] BOOTSTRAP TOPIC: prints the values of all committed records, a line each, in partition and offset order, as a
+// read_committed consumer sees them now. A tombstone prints "null". With --places: partition, offset, key and value, with tabs between.
 
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 #include "engine/kafka/kafka.h"
 
 namespace {
 
 struct Printer : tocsin::log::PartitionReader::Visitor {
+  Printer(bool with_places, int32_t of_partition) : places(with_places), partition(of_partition) {}
+  const bool places;
+  const int32_t partition;
+
   tocsin::Status record(const tocsin::log::Record& record) override {
+    if (places) fmt::print("{}\t{}\t{}\t", partition, record.offset, record.key);
     fmt::print("{}\n", record.has_value ? record.value : std::string_view("null"));
     return {};
   }
@@ -21,7 +27,7 @@ int fail(const std::string& message) {
   return 1;
 }
 
-int dump(const std::string& bootstrap, const std::string& topic) {
+int dump(const std::string& bootstrap, const std::string& topic, bool places) {
   const tocsin::kafka::Properties properties = {{"bootstrap.servers", bootstrap}};
   auto admin = tocsin::kafka::KafkaAdmin::open({properties, "kafka-dump", tocsin::Duration{30'000}});
   if (!admin.ok()) return fail(admin.status().message());
@@ -37,7 +43,7 @@ int dump(const std::string& bootstrap, const std::string& topic) {
     const tocsin::log::TopicPartition where{topic, partition};
     const auto bounds = (*reader)->bounds(where);
     if (!bounds.ok()) return fail(bounds.status().message());
-    Printer printer;
+    Printer printer(places, partition);
     if (bounds->first == bounds->second) continue;
     if (const auto read = (*reader)->read(where, bounds->first, bounds->second, printer); !read.ok()) return fail(read.message());
   }
@@ -46,4 +52,8 @@ int dump(const std::string& bootstrap, const std::string& topic) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return argc == 3 ? dump(argv[1], argv[2]) : fail("usage: kafka_dump BOOTSTRAP TOPIC"); }
+int main(int argc, char** argv) {
+  const bool places = argc == 4 && std::string_view(argv[1]) == "--places";
+  if (argc != 3 && !places) return fail("usage: kafka_dump [--places] BOOTSTRAP TOPIC");
+  return dump(argv[argc - 2], argv[argc - 1], places);
+}
