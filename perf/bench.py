@@ -233,7 +233,7 @@ def main(arguments):
     directory = Path(tempfile.mkdtemp(prefix="tocsin-bench-"))
     began = time.monotonic()
     try:
-        with harness.Broker("--heap", "1g") as broker:
+        with harness.Broker("--heap", "1g", "--session", "9000") as broker:
             bench = Bench(broker, directory, options)
             for encoding, events, rules in jobs_of(options):
                 bench.run(encoding, events, rules)

@@ -94,7 +94,7 @@ def main(arguments):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:options.cpus])
     directory = Path(tempfile.mkdtemp(prefix="tocsin-latency-"))
     try:
-        with harness.Broker("--heap", "1g") as broker:
+        with harness.Broker("--heap", "1g", "--session", "9000") as broker:
             delays = measure(broker, directory, options)
     except harness.Failure as failure:
         print(f"FAILED: {failure}", file=sys.stderr)
