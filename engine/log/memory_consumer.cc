@@ -117,6 +117,7 @@ void MemoryConsumer::revoke_all(Lock& lock) {
 Status MemoryConsumer::take(Lock& lock, const std::vector<TopicPartition>& partitions) {
   add_known_sources();
   std::vector<Assignment> assigned;
+  assigned.reserve(partitions.size());
   for (const TopicPartition& partition : partitions) assigned.push_back({source_of(partition), group_.committed(partition)});
   std::sort(assigned.begin(), assigned.end(), [](const Assignment& a, const Assignment& b) { return a.source < b.source; });
   // Synced before the listener knows: a rebalance that begins while it is being called must ask for the partitions back.
@@ -257,6 +258,7 @@ Status MemoryConsumer::rewind() {
   TOCSIN_CHECK(!closed_, "rewind() after close()");
   Lock lock(broker_.mutex);
   std::vector<TopicPartition> partitions;
+  partitions.reserve(held_.size());
   for (const Held& held : held_) partitions.push_back(partition_of(held.source));
   const int64_t generation = generation_;
   lose_all(lock);
@@ -322,6 +324,7 @@ int32_t MemoryConsumer::source_of(const TopicPartition& partition) {
 
 std::vector<int32_t> MemoryConsumer::held_sources() const {
   std::vector<int32_t> sources;
+  sources.reserve(held_.size());
   for (const Held& held : held_) sources.push_back(held.source);
   return sources;
 }

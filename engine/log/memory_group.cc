@@ -132,6 +132,7 @@ void MemoryGroup::complete_if_all_joined() {
   std::sort(members_.begin(), members_.end(),
             [=](const Member& a, const Member& b) { return all_static ? a.instance_id < b.instance_id : a.id < b.id; });
   std::vector<Subscription> subscriptions;
+  subscriptions.reserve(members_.size());
   for (const Member& member : members_) subscriptions.push_back({member.topics});
   std::vector<std::vector<TopicPartition>> assignments = assign_partitions(strategy_, subscriptions, subscribed_counts());
   for (size_t i = 0; i < members_.size(); ++i) {
