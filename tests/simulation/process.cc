@@ -10,8 +10,7 @@ namespace {
 constexpr Duration kAllowedLateness{20'000};
 constexpr Duration kMaxFutureSkew{60'000};
 constexpr Duration kStoreFlushInterval{2'000};
-// Small, so that ticks are cut into several transactions, and that little is looked up in much memory.
-constexpr size_t kTransactionBytes = size_t{16} << 10;
+// Small, so that little is looked up in much memory.
 constexpr size_t kSeriesBytes = size_t{4} << 20;
 constexpr size_t kGroupBytes = size_t{64} << 20;
 
@@ -62,7 +61,7 @@ void Process::add_evaluate(const Engine& engine, const ProcessOptions& options, 
   to.changelog_topic = "changelog";
   to.alerts = {"alerts", "", "tocsin/simulation", AlertFormat::kProtobuf};
   to.partials_partitions = static_cast<uint32_t>(engine.partials);
-  to.transaction_bytes = kTransactionBytes;
+  to.transaction_bytes = engine.transaction_bytes;
   to.flush_interval = kStoreFlushInterval;
   to.ledger = ledger_.get();
   worker.evaluate =

@@ -25,6 +25,7 @@ struct Engine {
   std::optional<Duration> idle_timeout;
   bool shared_ledger = false;
   size_t poll_records_max = 4'096;
+  size_t transaction_bytes = size_t{16} << 10;  // of state changes: beyond it ticks are cut into several transactions
 };
 
 struct ProcessOptions {

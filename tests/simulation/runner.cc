@@ -34,6 +34,7 @@ std::optional<std::string> Runner::run(uint64_t seed, bool verbose) {
   if (seed % kSeedsPerInput < kIdleSeeds) engine.idle_timeout = kIdleTimeout;
   engine.shared_ledger = random.one_in(4);
   engine.poll_records_max = static_cast<size_t>(random.between(1, 20));
+  if (random.one_in(3)) engine.transaction_bytes = 256;
   coverage_.add(input_.coverage);
   Published actual;
   std::optional<std::string> problem = run(engine, random.next(), true, Trace(verbose), coverage_, actual);
