@@ -72,7 +72,7 @@ SCENARIOS = [
     Scenario("rolling-restart", "three brokers stopped in good order and started, one after the other (3 replicas, 2 in step)",
              again_and_again(restart_in_turn, 40), seconds=240, processes=TWO, broker=Brokers, replicas=3),
     Scenario("broker-kill", "the broker killed with SIGKILL, started 0 to 12 s later", again_and_again(kill_and_restart, 15), seconds=180,
-             quick_seconds=26, processes=TWO, broker=Broker),
+             processes=TWO, broker=Broker),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),
              seconds=180, processes=TWO),
     Scenario("three-brokers", "one of three brokers killed or stopped, leaders move (3 replicas, 2 in step)",
