@@ -28,7 +28,7 @@ constexpr const char* kUsage =
     "--seeds N       how many schedules (default 1000)\n"
     "--from S        the first seed (default 0)\n"
     "--jobs J        how many at once (default 1)\n"
-    "--verbose       print what happens in each\n"
+    "--verbose       print what happens in each; implies --allow-gaps\n"
     "--defect NAME   with this seeded defect (engine/base/test_switches.h), in a build that has them\n"
     "--allow-gaps    do not fail for a kind of fault that was never met: for few seeds\n";
 
@@ -72,7 +72,7 @@ Arguments parse(int argc, char** argv) {
     const std::string flag = argv[i];
     const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
     if (flag == "--verbose") {
-      arguments.verbose = true;
+      arguments.verbose = arguments.allow_gaps = true;
       continue;
     }
     if (flag == "--allow-gaps") {
