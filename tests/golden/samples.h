@@ -3,6 +3,7 @@
 // What the golden files hold, made by the product's own code: one small function for each file. make_golden writes what they give, and the
 // tests hold what they give today against what is in the files.
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace tocsin::golden {
 struct Sample {
   std::string name;  // of the file
   Entries (*make)();
+
+  friend void PrintTo(const Sample& sample, std::ostream* out) { *out << sample.name; }  // in the names of tests
 };
 
 // All files that today's code has to write byte for byte.
