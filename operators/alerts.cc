@@ -30,10 +30,10 @@ void set_evidence(const AlertContext& context, const Program::Shown& shown, v1::
   evidence.set_window_start(format_rfc3339(window.tail(context.tick).ms));
   evidence.set_window_end(format_rfc3339(window.head(context.tick).ms));
   if (!context.plan.views[static_cast<size_t>(window.view)].latency || total.latency_count == 0) return;
-  const Sketch& sketch = context.windows.sketch(aggregate.window);
-  evidence.set_p50(sketch.digest.quantile(0.5) / 1000);
-  evidence.set_p95(sketch.digest.quantile(0.95) / 1000);
-  evidence.set_p99(sketch.digest.quantile(0.99) / 1000);
+  const WindowSketch& sketch = context.windows.sketch(aggregate.window);
+  evidence.set_p50(sketch.quantile(0.5) / 1000);
+  evidence.set_p95(sketch.quantile(0.95) / 1000);
+  evidence.set_p99(sketch.quantile(0.99) / 1000);
 }
 
 }  // namespace

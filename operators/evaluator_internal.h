@@ -30,7 +30,7 @@ class Evaluator::GroupView : public GroupWindows {
   GroupView(Evaluator& evaluator, uint64_t group, EventTime tick) : evaluator_(evaluator), group_(group), tick_(tick) {}
 
   const Total& total(int window) override { return evaluator_.windows_[static_cast<size_t>(window)].total(group_); }
-  const Sketch& sketch(int window) override;
+  const WindowSketch& sketch(int window) override;
   uint64_t group() const { return group_; }
   EventTime tick() const { return tick_; }
 
@@ -38,7 +38,7 @@ class Evaluator::GroupView : public GroupWindows {
   Evaluator& evaluator_;
   uint64_t group_;
   EventTime tick_;
-  std::map<int, Sketch> sketches_;
+  std::map<int, WindowSketch> sketches_;
 };
 
 // Content hash of what makes an instance another one: the rule's parsed expression and its grouping (SPEC 4.7).

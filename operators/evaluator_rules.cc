@@ -13,11 +13,10 @@ constexpr Duration kMemory{30LL * 24 * 3600 * 1000};
 
 }  // namespace
 
-const Sketch& Evaluator::GroupView::sketch(int window) {
+const WindowSketch& Evaluator::GroupView::sketch(int window) {
   const auto [found, is_new] = sketches_.try_emplace(window);
   if (is_new) {
-    const Window& w = evaluator_.plan_->windows[static_cast<size_t>(window)];
-    const Status read = evaluator_.panes_.read_sketch(w.view, group_, w.tail(tick_), w.head(tick_), tick_, found->second);
+    const Status read = evaluator_.panes_.read_sketch(window, group_, tick_, found->second);
     if (!read.ok()) evaluator_.failure_ = read;
   }
   return found->second;

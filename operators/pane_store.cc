@@ -6,17 +6,21 @@
 #include <utility>
 
 #include "operators/rows_codec.h"
+#include "operators/sketch_block.h"
 
 namespace tocsin {
 namespace {
 
-// A block is small, so that reading one group's part stays cheap and its changelog record fits a message; it takes no further row beyond
-// either bound.
+// A block's changelog record has to fit a message; it takes no further row beyond a bound. Counters are read for all groups at once,
+// sketches one by one.
 constexpr int kRowsPerBlock = 512;
-constexpr size_t kBlockBytes = 64 << 10;
+constexpr size_t kCounterBlockBytes = 64 << 10;
+constexpr size_t kSketchBlockBytes = 16 << 10;
 // A rolled-up sketch that is longer than that becomes one t-digest, which is never longer than half of it by much. So the finer levels of a
 // group of some hundred values a second only list values, and one merge a minute is all the work.
 constexpr size_t kSketchBytesMax = 8 << 10;
+// Of a window's wide panes, beside those of its narrow ones: sorting them with those at each tick costs less than what a digest would lose.
+constexpr size_t kValuesBesideDigest = 1'024;
 
 RowsShape shape_of(const View& view, keys::PanePart part) {
   const bool counters = part == keys::PanePart::kCounters;
@@ -82,6 +86,7 @@ void PaneStore::write(int v, size_t level, EventTime start, EventTime effect, co
   write_blocks(v, level, start, effect, rows, keys::PanePart::kCounters);
   if (view(v).latency) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
   index(v, level).insert(start);
+  kept_.forget(v, start);
   // A parent that ends at this very tick is rolled up after the rows of the tick are in, hence `just before`.
   schedule_roll_up(v, level, start, effect - Duration{1});
 }
@@ -95,8 +100,9 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
       for (const EventPredicate& predicate : view(v).predicates) block_.add_predicates(predicate.id());
     }
     RowsWriter writer(*block_.mutable_rows(), shape_of(view(v), part));
+    const size_t bytes_max = counters ? kCounterBlockBytes : kSketchBlockBytes;
     size_t bytes = 0;  // an estimate
-    for (; from < rows.size() && block_.rows().group_size() < kRowsPerBlock && bytes < kBlockBytes; ++from) {
+    for (; from < rows.size() && block_.rows().group_size() < kRowsPerBlock && bytes < bytes_max; ++from) {
       const auto& [group, partial] = rows[from];
       if (!counters && partial.total.latency_count == 0) continue;
       writer.add(group, start.ms, partial);
@@ -109,10 +115,14 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
   }
 }
 
+Status PaneStore::damaged_block(int v, EventTime start) const {
+  return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
+}
+
 Result<RowsReader> PaneStore::open_block(int v, keys::PanePart part, EventTime start, std::string_view bytes) {
   const std::vector<uint64_t> predicates = part == keys::PanePart::kCounters ? ids_of(view(v).predicates) : std::vector<uint64_t>();
   if (!block_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
+    return damaged_block(v, start);
   }
   return RowsReader::open(block_.rows(), shape_of(view(v), part), view(v).thresholds,
                           {block_.thresholds_us().begin(), block_.thresholds_us().end()}, predicates,
@@ -136,31 +146,16 @@ Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart
   return it->status();
 }
 
-// Of each effect only the block that has to hold the group is read: the last one that does not begin behind it.
-Status PaneStore::merge_sketch(int v, size_t level, EventTime start, uint64_t group, Sketch& extremes, SketchMerger& sketches) {
-  const std::string from = keys::panes(partition_, view(v).id, keys::PanePart::kSketches, view(v).levels[level].width, start);
-  std::string candidate;
-  EventTime of_candidate;
-  const auto read_candidate = [&]() -> Status {
-    if (candidate.empty()) return {};
-    const Result<std::optional<std::string>> block = overlay_.get(std::exchange(candidate, {}));
-    if (!block.ok()) return block.status();
-    TOCSIN_CHECK(block->has_value(), "a block was there a moment ago");
-    Result<RowsReader> rows = open_block(v, keys::PanePart::kSketches, start, **block);
-    if (!rows.ok()) return rows.status();
-    return rows->find(group) ? rows->merge_sketch(extremes, sketches) : Status();
-  };
+Status PaneStore::merge_sketch(int v, const Piece& piece, uint64_t group, WindowSketch& extremes, SketchMerger& sketches) {
+  const std::string from = keys::panes(partition_, view(v).id, keys::PanePart::kSketches, view(v).levels[piece.level].width, piece.start);
   const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
   for (; it->valid(); it->next()) {
     state::KeyReader key(it->key().substr(from.size()));
-    const EventTime effect{key.i64()};
-    if (effect != of_candidate) TOCSIN_RETURN_IF_ERROR(read_candidate());
-    if (key.u64() > group) continue;
-    candidate = it->key();
-    of_candidate = effect;
+    key.i64();                        // effect
+    if (key.u64() > group) continue;  // begins behind it
+    if (!merge_from_block(it->value(), group, extremes, sketches).ok()) return damaged_block(v, piece.start);
   }
-  TOCSIN_RETURN_IF_ERROR(it->status());
-  return read_candidate();
+  return it->status();
 }
 
 Status PaneStore::roll_up(EventTime now) {
@@ -205,7 +200,7 @@ std::vector<PaneStore::Piece> PaneStore::cover(int v, EventTime from, EventTime 
       return floor_to(at, levels[l].width) == at && end <= to && end <= now;
     };
     while (level > 0 && !fits(level)) --level;
-    if (index(v, level).contains(at)) pieces.push_back({static_cast<int>(level), at});
+    if (index(v, level).contains(at)) pieces.push_back({level, at});
     at = at + levels[level].width;
   }
   return pieces;
@@ -213,17 +208,70 @@ std::vector<PaneStore::Piece> PaneStore::cover(int v, EventTime from, EventTime 
 
 Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit) {
   for (const Piece& piece : cover(v, from, to, now)) {
-    TOCSIN_RETURN_IF_ERROR(read_pane(v, static_cast<size_t>(piece.level), piece.start, keys::PanePart::kCounters, visit));
+    TOCSIN_RETURN_IF_ERROR(read_pane(v, piece.level, piece.start, keys::PanePart::kCounters, visit));
   }
   return {};
 }
 
-Status PaneStore::read_sketch(int v, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch) {
-  SketchMerger merger;
-  for (const Piece& piece : cover(v, from, to, now)) {
-    TOCSIN_RETURN_IF_ERROR(merge_sketch(v, static_cast<size_t>(piece.level), piece.start, group, sketch, merger));
+Status PaneStore::read_sketch(int window, uint64_t group, EventTime tick, WindowSketch& sketch) {
+  const Window& w = plan_.windows[static_cast<size_t>(window)];
+  const std::vector<Level>& levels = view(w.view).levels;
+  const std::vector<Piece> pieces = cover(w.view, w.tail(tick), w.head(tick), tick);
+  SketchCache::Entry& kept = kept_.of({w.view, window, group}, levels.size());
+  // Panes no wider than the time between two ticks.
+  size_t fine = 1;
+  while (fine < levels.size() && levels[fine].width <= w.interval) ++fine;
+
+  const WindowSketch none;
+  std::vector<const WindowSketch*> parts{&none};
+  for (size_t level = levels.size(); level-- > fine;) {
+    TOCSIN_RETURN_IF_ERROR(complete_tier(w.view, group, level, pieces, *parts.front(), kept.tiers[level]));
+    parts.front() = &kept.tiers[level].sketch;
   }
-  sketch.digest = merger.take();
+  std::map<EventTime, WindowSketch> panes;
+  for (const Piece& piece : pieces) {
+    if (piece.level >= fine) continue;
+    WindowSketch& pane = panes[piece.start];
+    if (auto known = kept.fine.extract(piece.start); !known.empty()) {
+      pane = std::move(known.mapped());
+    } else {
+      TOCSIN_RETURN_IF_ERROR(merge_pieces(w.view, group, {piece}, pane));
+    }
+    parts.push_back(&pane);
+  }
+  kept.fine = std::move(panes);
+  sketch = WindowSketch::merged(parts);
+  return {};
+}
+
+Status PaneStore::complete_tier(int v, uint64_t group, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,
+                                SketchCache::Tier& tier) {
+  EventTime from = EventTime::max();
+  EventTime to = EventTime::max();
+  std::vector<Piece> own;
+  for (const Piece& piece : pieces) {
+    if (piece.level < level) continue;
+    from = std::min(from, piece.start);
+    to = piece.start + view(v).levels[piece.level].width;
+    if (piece.level == level) own.push_back(piece);
+  }
+  if (tier.from == from && tier.to == to) return {};
+  tier = {};
+  WindowSketch of_level;
+  TOCSIN_RETURN_IF_ERROR(merge_pieces(v, group, own, of_level));
+  tier = {from, to, WindowSketch::merged({&above, &of_level})};
+  tier.sketch.fold_beyond(kValuesBesideDigest);
+  return {};
+}
+
+Status PaneStore::merge_pieces(int v, uint64_t group, const std::vector<Piece>& pieces, WindowSketch& sketch) {
+  WindowSketch extremes;
+  SketchMerger merger;
+  for (const Piece& piece : pieces) TOCSIN_RETURN_IF_ERROR(merge_sketch(v, piece, group, extremes, merger));
+  std::vector<uint32_t> values = merger.take_values();
+  sketch = WindowSketch::of(merger.take(), std::move(values));
+  sketch.latency_min_us = extremes.latency_min_us;
+  sketch.latency_max_us = extremes.latency_max_us;
   return {};
 }
 
@@ -259,7 +307,7 @@ size_t PaneStore::memory_bytes() const {
   for (const std::vector<Index>& levels : indices_) {
     for (const Index& panes : levels) nodes += panes.size();
   }
-  return nodes * kNodeBytes;
+  return nodes * kNodeBytes + kept_.memory_bytes();
 }
 
 }  // namespace tocsin

@@ -24,6 +24,7 @@
 #include "operators/keys.h"
 #include "operators/plan.h"
 #include "operators/rows_codec.h"
+#include "operators/sketch_cache.h"
 #include "operators/total.h"
 #include "state/overlay.h"
 #include "tocsin/v1/state.pb.h"
@@ -53,13 +54,13 @@ class PaneStore {
   // `now`: what ended at or before it is closed.
   using CounterVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   Status read_counters(int view, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit);
-  // Puts the sketches of one group over [from, to) together; `sketch` is empty before.
-  Status read_sketch(int view, uint64_t group, EventTime from, EventTime to, EventTime now, Sketch& sketch);
+  // Puts the sketches of one group in a window of the plan at a tick together. The same for the same rows, whatever was asked before.
+  Status read_sketch(int window, uint64_t group, EventTime tick, WindowSketch& sketch);
 
   // The start of the first pane in [from, to) that holds anything, at a level no wider than `width`; max() if none.
   EventTime first_pane(int view, EventTime from, EventTime to, Duration width) const;
 
-  // Memory of the index of panes; an estimate. The panes themselves are in the store.
+  // Memory of the index of panes, an estimate, and of the sketches that are kept. The panes themselves are in the store.
   size_t memory_bytes() const;
 
   // Deletes what no window can read any more.
@@ -69,7 +70,7 @@ class PaneStore {
   // Which panes of a level exist, by start.
   using Index = std::set<EventTime>;
   struct Piece {
-    int level;
+    size_t level;
     EventTime start;
   };
 
@@ -83,8 +84,13 @@ class PaneStore {
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
   using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit);
-  // Adds those of one group.
-  Status merge_sketch(int view, size_t level, EventTime start, uint64_t group, Sketch& extremes, SketchMerger& sketches);
+  // Puts together what the window's panes of a level and those above it hold, unless it is kept; `above`: without this level.
+  Status complete_tier(int view, uint64_t group, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,
+                       SketchCache::Tier& tier);
+  // What one group has in them all.
+  Status merge_pieces(int view, uint64_t group, const std::vector<Piece>& pieces, WindowSketch& sketch);
+  Status merge_sketch(int view, const Piece& piece, uint64_t group, WindowSketch& extremes, SketchMerger& sketches);
+  Status damaged_block(int view, EventTime start) const;
   // The reader refers to block_, so it is good for until the next call.
   Result<RowsReader> open_block(int view, keys::PanePart part, EventTime start, std::string_view bytes);
 
@@ -93,7 +99,8 @@ class PaneStore {
   uint32_t partition_;
   std::vector<std::vector<Index>> indices_;                           // by view, level
   std::set<std::tuple<EventTime, size_t, int, EventTime>> roll_ups_;  // end, level, view, start
-  v1::PaneBlock block_;                                               // reused
+  SketchCache kept_;
+  v1::PaneBlock block_;  // reused
 };
 
 }  // namespace tocsin

@@ -109,20 +109,6 @@ Status RowsReader::read_above(Partial& partial) const {
   return {};
 }
 
-bool RowsReader::find(uint64_t group) {
-  TOCSIN_CHECK(!shape_.counters && !shape_.frame, "counters and panes are read row by row");
-  const auto found = std::find(rows_->group().begin(), rows_->group().end(), group);
-  row_ = static_cast<size_t>(found - rows_->group().begin());
-  return found != rows_->group().end();
-}
-
-Status RowsReader::merge_sketch(Sketch& extremes, SketchMerger& sketches) const {
-  const int i = static_cast<int>(row_);
-  extremes.latency_min_us = std::min(extremes.latency_min_us, rows_->latency_min_us(i));
-  extremes.latency_max_us = std::max(extremes.latency_max_us, rows_->latency_max_us(i));
-  return sketches.add(rows_->sketch(i)) ? Status() : damaged_sketch();
-}
-
 Status RowsReader::read(int64_t pane_start_ms, Partial& partial) const {
   const int i = static_cast<int>(row_);
   if (shape_.sketches) {

@@ -52,10 +52,6 @@ class RowsReader {
   uint64_t group() const { return rows_->group(static_cast<int>(row_)); }
   int64_t pane() const { return pane_; }
   uint64_t visible_from_ms() const { return rows_->visible_from_ms(static_cast<int>(row_)); }
-  // Moves to the row of that group; false if there is none. Only of columns without counters.
-  bool find(uint64_t group);
-  // Adds the row's extremes and sketch to the others. An error if the sketch is damaged.
-  Status merge_sketch(Sketch& extremes, SketchMerger& sketches) const;
   // Fills `partial` with the row. An error if its sketch is damaged.
   Status read(int64_t pane_start_ms, Partial& partial) const;
 

@@ -72,14 +72,7 @@ struct Total : Counters {
   uint64_t count_above(int threshold) const;
 };
 
-// What cannot be subtracted: extremes and the quantile sketch. Of a window, put together for whoever asks.
-struct Sketch {
-  uint64_t latency_min_us = UINT64_MAX;
-  uint64_t latency_max_us = 0;
-  TDigest digest;
-};
-
-// The same of rows and panes.
+// What cannot be subtracted: extremes and the quantile sketch, of rows and panes. Windows: sketch/window_sketch.h.
 struct PartialSketch {
   uint64_t latency_min_us = UINT64_MAX;
   uint64_t latency_max_us = 0;

@@ -121,10 +121,10 @@ Value aggregate_value(const AggregateRef& aggregate, GroupWindows& windows) {
     return exact ? Value::of(to_nearest_double(*exact)) : Value::none();
   }
   if (total.latency_count == 0) return Value::none();
-  const Sketch& sketch = windows.sketch(aggregate.window);
+  const WindowSketch& sketch = windows.sketch(aggregate.window);
   if (aggregate.kind == AggregateKind::kMin) return Value::of(static_cast<double>(sketch.latency_min_us) / 1000);
   if (aggregate.kind == AggregateKind::kMax) return Value::of(static_cast<double>(sketch.latency_max_us) / 1000);
-  return Value::of(sketch.digest.quantile(aggregate.quantile_double) / 1000);
+  return Value::of(sketch.quantile(aggregate.quantile_double) / 1000);
 }
 
 // The sketch's quantile, moved to the side of the constant that the verdict proves.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "operators/rules/ast.h"
+#include "operators/sketch/window_sketch.h"
 #include "operators/total.h"
 
 namespace tocsin {
@@ -67,7 +68,7 @@ class GroupWindows {
   // The running total of that window (an all-zero one if the group has none).
   virtual const Total& total(int window) = 0;
   // Sketch, min and max over that window, merged on demand from its panes.
-  virtual const Sketch& sketch(int window) = 0;
+  virtual const WindowSketch& sketch(int window) = 0;
 };
 
 class Program {

@@ -249,4 +249,9 @@ double between(double low, double high, double share) {
   return std::clamp(from_octaves(from + static_cast<int64_t>(share * static_cast<double>(octaves(high) - from))), low, high);
 }
 
+double value_in_gap(const Clusters& clusters, size_t mark, uint64_t rank) {
+  const double share = (static_cast<double>(rank) - 0.5) / static_cast<double>(clusters.gap(mark));
+  return between(clusters.marks[mark - 1].value, clusters.marks[mark].value, share);
+}
+
 }  // namespace tocsin

@@ -74,6 +74,9 @@ Clusters added(const Clusters& a, const Clusters& b);
 // ascending order, stay.
 void thin(Clusters& clusters, const ClusterLimit& limit, std::span<const Mark> kept = {});
 
+// The rank-th value, from 1, of the gap before a mark: it is taken to be in the middle of the rank-th of gap(mark) equal parts.
+double value_in_gap(const Clusters& clusters, size_t mark, uint64_t rank);
+
 // The value that lies `share` (0 to 1) of the way from low to high, measured in octaves and evenly inside each if both have the same
 // sign, evenly over all otherwise. Monotone in `share`, never outside [low, high].
 double between(double low, double high, double share);

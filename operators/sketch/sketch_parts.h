@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "operators/sketch/tdigest.h"
@@ -56,6 +57,8 @@ class SketchMerger {
   void add(const SketchParts& parts);
   // Of parts as bytes, which need not be sound. False if they are not; some of them may have been added then.
   [[nodiscard]] bool add(std::string_view bytes);
+  // The single values among what was added, in no order; digests stay.
+  std::vector<uint32_t> take_values() { return std::exchange(values_, {}); }
   // All that was added; the merger is empty after it.
   TDigest take();
 

@@ -23,14 +23,15 @@ Clusters clusters_of(std::vector<Mark>& entries) {
   return result;
 }
 
-// max(1, ceil(q * n)). Quantiles are written in decimals, which doubles miss by a part in 2^53 either way.
+}  // namespace
+
 uint64_t nearest_rank(double q, uint64_t n) {
+  TOCSIN_CHECK(q >= 0 && q <= 1, "a quantile lies in [0, 1]");
+  // Quantiles are written in decimals, which doubles miss by a part in 2^53 either way.
   constexpr double kRoundingOff = 1 - 0x1p-50;
   const double rank = std::ceil(q * static_cast<double>(n) * kRoundingOff);
   return std::clamp(static_cast<uint64_t>(rank), uint64_t{1}, n);
 }
-
-}  // namespace
 
 void TDigest::add_sorted(std::span<const uint32_t> values) { add_sorted_values(values); }
 
@@ -135,10 +136,7 @@ double TDigest::quantile(double q) const {
   for (size_t i = 0; i < clusters_.marks.size(); ++i) {
     const Mark& mark = clusters_.marks[i];
     const uint64_t gap = clusters_.gap(i);
-    if (rank <= gap) {
-      // The k-th of g values in a gap is taken to be in the middle of the k-th of g equal parts of it.
-      return between(clusters_.marks[i - 1].value, mark.value, (static_cast<double>(rank) - 0.5) / static_cast<double>(gap));
-    }
+    if (rank <= gap) return value_in_gap(clusters_, i, rank);
     rank -= gap;
     if (rank <= mark.weight) return mark.value;
     rank -= mark.weight;

@@ -26,6 +26,10 @@
 
 namespace tocsin {
 
+// max(1, ceil(q * n)), at most n: the rank of a quantile, 0 <= q <= 1, among n values. A product that misses a whole number only by
+// rounding (0.07 * 100) counts as that number.
+uint64_t nearest_rank(double q, uint64_t n);
+
 class TDigest {
  public:
   static constexpr double kDelta = ClusterLimit::kDelta;
@@ -51,14 +55,18 @@ class TDigest {
     return clusters_.marks.capacity() * sizeof(Mark) + clusters_.gaps.capacity() * sizeof(uint64_t) + pending_.capacity() * sizeof(Entry);
   }
 
+  // What it holds.
+  const Clusters& clusters() const {
+    settle();
+    return clusters_;
+  }
   // True while every entry is exact.
   bool is_raw() const;
   // The exact entries in ascending order of value, equal values joined; only while is_raw().
   std::span<const Entry> raw() const;
 
   // The value at nearest rank k = max(1, ceil(q * n)): exact while is_raw(), else interpolated between marks, within
-  // [min(), max()] and monotone in q. 0 <= q <= 1; 0 if empty. A product q * n that misses a whole number only by rounding
-  // (0.07 * 100) counts as that number. Rank error at most (0.02 q (1 - q) + 0.001) n + 1 (SPEC 3.1).
+  // [min(), max()] and monotone in q. 0 <= q <= 1; 0 if empty. Rank error at most (0.02 q (1 - q) + 0.001) n + 1 (SPEC 3.1).
   double quantile(double q) const;
 
   // Appends a self-delimiting encoding (docs/state-format.md, tdigest_codec.cc); decode reads one that fills `bytes` exactly.

@@ -58,7 +58,8 @@ class FixedWindows : public GroupWindows {
   void set(int window, const std::vector<Request>& requests) {
     const View& view = plan_.views[static_cast<size_t>(plan_.windows[static_cast<size_t>(window)].view)];
     Total& total = totals_[window] = Total();
-    Sketch& sketch = sketches_[window] = Sketch();
+    WindowSketch& sketch = sketches_[window] = WindowSketch();
+    TDigest digest;
     total.above.resize(view.thresholds.size());
     total.predicates.resize(view.predicates.size());
     for (const Request& request : requests) {
@@ -68,20 +69,21 @@ class FixedWindows : public GroupWindows {
         const auto no_labels = [](const rules::Matcher&) { return false; };
         if (view.predicates[i].resolve(request.success, no_labels).holds(request.latency_us)) total.predicates[i] += request.weight;
       }
-      if (request.latency_us != kNoLatency) add_latency(view, request, total, sketch);
+      if (request.latency_us != kNoLatency) add_latency(view, request, total, digest, sketch);
     }
+    sketch.digest = std::make_shared<const RankedDigest>(std::move(digest));
   }
 
   const Total& total(int window) override { return totals_[window]; }
-  const Sketch& sketch(int window) override { return sketches_[window]; }
+  const WindowSketch& sketch(int window) override { return sketches_[window]; }
 
  private:
-  static void add_latency(const View& view, const Request& request, Total& total, Sketch& sketch) {
+  static void add_latency(const View& view, const Request& request, Total& total, TDigest& digest, WindowSketch& sketch) {
     total.latency_count += request.weight;
     total.latency_sum_us += Uint128{request.latency_us} * request.weight;
     sketch.latency_min_us = std::min(sketch.latency_min_us, request.latency_us);
     sketch.latency_max_us = std::max(sketch.latency_max_us, request.latency_us);
-    sketch.digest.add(static_cast<double>(request.latency_us), request.weight);
+    digest.add(static_cast<double>(request.latency_us), request.weight);
     for (size_t i = view.thresholds.size(); i-- > 0;) {
       if (request.latency_us <= view.thresholds[i]) continue;
       total.above[i] += request.weight;
@@ -91,7 +93,7 @@ class FixedWindows : public GroupWindows {
 
   const Plan& plan_;
   std::map<int, Total> totals_;
-  std::map<int, Sketch> sketches_;
+  std::map<int, WindowSketch> sketches_;
 };
 
 // The value of the rule with that index.

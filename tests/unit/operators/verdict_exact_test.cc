@@ -153,9 +153,9 @@ TEST(ExactVerdict, SumsBeyondDoublesAreStillExact) {
   total.count = (uint64_t{1} << 53) + 1;
   struct One : GroupWindows {
     Total value;
-    Sketch none;
+    WindowSketch none;
     const Total& total(int) override { return value; }
-    const Sketch& sketch(int) override { return none; }
+    const WindowSketch& sketch(int) override { return none; }
   } one;
   one.value = total;
   EXPECT_FALSE(value_of(*plan, one, 0).truth);
