@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "engine/runtime/exposition.h"
 #include "engine/runtime/health.h"
@@ -164,18 +167,30 @@ void add_alerts(const ProcessView& view, Exposition& out) {
       .add(sum(view, &WorkerMetrics::alert_detection));
 }
 
+// By topic and number. A partition that has just gone from one worker to another is in the last snapshots of both: what has come further
+// counts.
+std::map<std::pair<std::string, int32_t>, const PartitionMetrics*> partitions_of(const ProcessView& view) {
+  std::map<std::pair<std::string, int32_t>, const PartitionMetrics*> partitions;
+  const auto progress = [](const PartitionMetrics& partition) { return std::tuple(partition.evaluated, partition.watermark, partition.lag); };
+  for (const WorkerView& worker : view.workers) {
+    if (worker.metrics == nullptr) continue;
+    for (const PartitionMetrics& partition : worker.metrics->partitions) {
+      const auto [known, is_new] = partitions.try_emplace({partition.topic, partition.partition}, &partition);
+      if (!is_new && progress(*known->second) < progress(partition)) known->second = &partition;
+    }
+  }
+  return partitions;
+}
+
 void add_partitions(const ProcessView& view, Exposition& out) {
   auto lag = out.gauge("tocsin_partition_lag_messages", "Messages of a partition that this process reads and has not read yet.");
   auto watermark = out.gauge("tocsin_watermark_delay_seconds", "How far the watermark of a partition is behind the wall clock.");
   auto evaluation = out.gauge("tocsin_evaluation_delay_seconds", "How far the last tick evaluated is behind the wall clock.");
-  for (const WorkerView& worker : view.workers) {
-    if (worker.metrics == nullptr) continue;
-    for (const PartitionMetrics& partition : worker.metrics->partitions) {
-      const Exposition::Labels labels = {{"topic", partition.topic}, {"partition", std::to_string(partition.partition)}};
-      if (partition.lag) lag.add(static_cast<double>(*partition.lag), labels);
-      if (partition.watermark) watermark.add(seconds_since(view.now, *partition.watermark), labels);
-      if (partition.evaluated) evaluation.add(seconds_since(view.now, *partition.evaluated), labels);
-    }
+  for (const auto& [id, partition] : partitions_of(view)) {
+    const Exposition::Labels labels = {{"topic", id.first}, {"partition", std::to_string(id.second)}};
+    if (partition->lag) lag.add(static_cast<double>(*partition->lag), labels);
+    if (partition->watermark) watermark.add(seconds_since(view.now, *partition->watermark), labels);
+    if (partition->evaluated) evaluation.add(seconds_since(view.now, *partition->evaluated), labels);
   }
 }
 

@@ -457,6 +457,7 @@ def main():
             begin = time.monotonic()
             try:
                 print(f"--- {name}", flush=True)
+                broker.ensure()  # a case that failed may have left it stopped
                 CASES[name](bench)
                 print(f"    {time.monotonic() - begin:.1f} s", flush=True)
             except Skipped as skipped:

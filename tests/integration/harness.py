@@ -73,6 +73,12 @@ class Broker:
     def stop(self):
         self._script("stop")
 
+    def ensure(self):
+        """Starts it if it does not run."""
+        command = [str(ROOT / "deploy/kafka/broker.sh"), "status", "--dir", str(self.directory)]
+        if subprocess.run(command, capture_output=True).returncode != 0:
+            self.start()
+
     def kill(self):
         self._script("kill")
 

@@ -101,6 +101,26 @@ TEST(Metrics, NamesAreThereBeforeAnythingRuns) {
   EXPECT_EQ(value_of(text, "tocsin_events_total"), 0);
 }
 
+TEST(Metrics, APartitionThatHasJustChangedItsWorkerIsThereOnce) {
+  ProcessView view;
+  const auto worker_with = [&view](std::optional<EventTime> watermark, std::optional<int64_t> lag) {
+    WorkerMetrics metrics;
+    PartitionMetrics& partition = metrics.partitions.emplace_back();
+    partition.topic = "in";
+    partition.partition = 3;
+    partition.lag = lag;
+    partition.watermark = watermark;
+    view.workers.emplace_back().metrics = std::make_shared<const WorkerMetrics>(std::move(metrics));
+  };
+  worker_with(EventTime{1'000}, 70);
+  worker_with(EventTime{2'000}, 50);
+  worker_with(std::nullopt, std::nullopt);
+  const std::string text = render_metrics(view);
+  const std::string sample = "tocsin_partition_lag_messages{topic=\"in\",partition=\"3\"} ";
+  EXPECT_EQ(value_of(text, sample.substr(0, sample.size() - 1)), 50);
+  EXPECT_EQ(text.find(sample), text.rfind(sample));
+}
+
 TEST(Metrics, CountWhatHappened) {
   Engine engine(plan_of(kRules), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
