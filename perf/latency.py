@@ -26,6 +26,7 @@ import job  # noqa: E402
 OUT_OF_ORDERNESS_MS, RESOLUTION_MS, ALLOWANCE_MS = 500, 250, 250
 ALERT_PARTITIONS = 8
 BIN_MS = 50
+WARM_S = 60  # until then the groups have joined, and the broker's virtual machine has compiled most of what it runs
 RULES = """groups:
   - name: latency
     rules:
@@ -66,7 +67,7 @@ def measure(broker, work, options):
                              str(options.rate), "--partitions", str(job.PARTITIONS), "--domains", ",".join(job.DOMAINS), "--regions",
                              ",".join(job.REGIONS), "--operations", ",".join(job.OPERATIONS), "--failures", "2%"], stdout=subprocess.DEVNULL)
     try:
-        time.sleep(10)  # the groups are joined, and everything is warm
+        time.sleep(WARM_S)
         probe = subprocess.run([str(harness.BIN / "detection_probe"), broker.bootstrap, "latency-in", str(job.PARTITIONS), "latency.alerts",
                                 str(ALERT_PARTITIONS), str(options.probes)], capture_output=True, text=True)
         service.check_alive()
