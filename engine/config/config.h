@@ -53,7 +53,7 @@ struct TimeConfig {
 
 // `aggregate`: stage 1.
 struct AggregateConfig {
-  int workers = 0;                 // aggregate.workers: 1 to 256, or `auto` (0): one a core
+  int workers = 0;                 // aggregate.workers: 1 to 256, or `auto` (0): one for each available processor
   Duration flush_interval{100};    // aggregate.flush_interval: 10 ms to 10 s
   int64_t max_series = 1'000'000;  // aggregate.max_series: a worker; at least 100
   // aggregate.contributors: fields and labels that alerts name as what contributed to a breach.

@@ -171,7 +171,9 @@ void add_alerts(const ProcessView& view, Exposition& out) {
 // counts.
 std::map<std::pair<std::string, int32_t>, const PartitionMetrics*> partitions_of(const ProcessView& view) {
   std::map<std::pair<std::string, int32_t>, const PartitionMetrics*> partitions;
-  const auto progress = [](const PartitionMetrics& partition) { return std::tuple(partition.evaluated, partition.watermark, partition.lag); };
+  const auto progress = [](const PartitionMetrics& partition) {
+    return std::tuple(partition.evaluated, partition.watermark, partition.lag);
+  };
   for (const WorkerView& worker : view.workers) {
     if (worker.metrics == nullptr) continue;
     for (const PartitionMetrics& partition : worker.metrics->partitions) {

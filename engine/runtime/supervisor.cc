@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "engine/base/log_limiter.h"
+#include "engine/base/processors.h"
 #include "engine/config/topics.h"
 #include "engine/http/server.h"
 #include "engine/runtime/flight_recorder.h"
@@ -271,7 +272,7 @@ struct WorkerCounts {
 
 Result<WorkerCounts> count_workers(const SupervisorOptions& options, uint32_t partials_partitions) {
   const config::Config& config = options.config;
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int cores = available_processors();
   WorkerCounts counts;
   if (options.aggregate) counts.aggregate = config.aggregate.workers > 0 ? config.aggregate.workers : cores;
   // More than there are partitions would never have work, not even after a failure elsewhere.
