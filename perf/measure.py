@@ -12,6 +12,7 @@ from pathlib import Path
 TICK_MS = 250  # time.resolution
 HERTZ = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.5
+FIRST_S = 0.05       # until the first event: the drain may begin as soon as the page is there
 QUIET_S = 1.0       # without any progress, after the last event: the drain is over
 STOP_S = 60
 STALLED_S = 60      # without any progress, before that: it has failed
@@ -53,7 +54,10 @@ class Samples:
         return self.rows[-1]
 
     def last_before_any(self):
-        return [row for row in self.rows if row["events"] == 0][-1]
+        before = [row for row in self.rows if row["events"] == 0]
+        if not before:
+            raise Failure("the drain had begun before it could be looked at for the first time; run it again")
+        return before[-1]
 
     def last_progress(self):
         return next(row for row in self.rows if row["work"] == self.rows[-1]["work"])
@@ -104,7 +108,7 @@ def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=Non
     try:
         changed = time.monotonic()
         while True:
-            time.sleep(SAMPLE_S)
+            time.sleep(SAMPLE_S if samples.rows and samples.rows[-1]["events"] else FIRST_S)
             if process.poll() is not None:
                 raise Failure(f"tocsin ended with {process.returncode}:\n{log_path.read_text(errors='replace')[-3000:]}")
             metrics = read_metrics(port)
