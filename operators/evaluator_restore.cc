@@ -40,7 +40,7 @@ Status for_each(const state::Overlay& overlay, const std::string& prefix, const 
   const std::unique_ptr<state::Iterator> it = overlay.scan(prefix, state::prefix_end(prefix));
   for (; it->valid(); it->next()) {
     state::KeyReader key(it->key().substr(prefix.size()));
-    const Status visited = visit(key, it->value());
+    Status visited = visit(key, it->value());
     if (!visited.ok() && !test_switches::defect("damaged_row_skipped")) return visited;
   }
   return it->status();

@@ -48,6 +48,8 @@ std::optional<uint64_t> number_at(std::string_view column, size_t row) {
   return number;
 }
 
+Status damaged() { return data_loss("a block of sketches is damaged"); }
+
 // The row of a group in the ascending column of groups.
 std::optional<size_t> row_of(std::string_view groups, uint64_t group) {
   google::protobuf::io::CodedInputStream in = stream_of(groups);
@@ -61,13 +63,12 @@ std::optional<size_t> row_of(std::string_view groups, uint64_t group) {
 }  // namespace
 
 Status merge_from_block(std::string_view block, uint64_t group, WindowSketch& extremes, SketchMerger& sketches) {
-  const Status damaged = data_loss("a block of sketches is damaged");
   std::string_view rows;
   const auto find_rows = [&rows](uint32_t tag, std::string_view bytes) {
     if (tag == tag_of(v1::PaneBlock::kRowsFieldNumber)) rows = bytes;
     return true;
   };
-  if (!visit_fields(block, find_rows)) return damaged;
+  if (!visit_fields(block, find_rows)) return damaged();
 
   std::string_view groups, least, greatest;
   std::optional<size_t> row;
@@ -88,11 +89,11 @@ Status merge_from_block(std::string_view block, uint64_t group, WindowSketch& ex
       default: return true;
     }
   };
-  if (!visit_fields(rows, find_sketch)) return damaged;
-  if (!row) return groups.empty() ? damaged : Status();
+  if (!visit_fields(rows, find_sketch)) return damaged();
+  if (!row) return groups.empty() ? damaged() : Status();
   const std::optional<uint64_t> min = number_at(least, *row);
   const std::optional<uint64_t> max = number_at(greatest, *row);
-  if (!min || !max || !sketch || !sketches.add(*sketch)) return damaged;
+  if (!min || !max || !sketch || !sketches.add(*sketch)) return damaged();
   extremes.latency_min_us = std::min(extremes.latency_min_us, *min);
   extremes.latency_max_us = std::max(extremes.latency_max_us, *max);
   return {};

@@ -6,21 +6,19 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/unit/temporary_directory.h"
+
 namespace tocsin {
 namespace {
 
 class Cgroups : public testing::Test {
  protected:
-  Cgroups() : root_(std::filesystem::path(testing::TempDir()) / "tocsin-cgroups") {
-    std::filesystem::remove_all(root_);
-    std::filesystem::create_directories(root_ / "outer/inner");
-  }
-  ~Cgroups() override { std::filesystem::remove_all(root_); }
+  Cgroups() { std::filesystem::create_directories(root_.path() / "outer/inner"); }
 
-  void limit(const std::string& group, const std::string& text) { std::ofstream(root_ / group / "cpu.max") << text << '\n'; }
-  int quota(const char* membership) { return quota_of_cgroup(membership, root_); }
+  void limit(const std::string& group, const std::string& text) { std::ofstream(root_.path() / group / "cpu.max") << text << '\n'; }
+  int quota(const char* membership) { return quota_of_cgroup(membership, root_.path()); }
 
-  std::filesystem::path root_;
+  TemporaryDirectory root_;
 };
 
 TEST_F(Cgroups, WithoutALimitThereIsNone) {
