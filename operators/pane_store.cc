@@ -228,11 +228,11 @@ Status PaneStore::read_sketch(int window, uint64_t group, EventTime tick, Window
     TOCSIN_RETURN_IF_ERROR(complete_tier(w.view, group, level, pieces, *parts.front(), kept.tiers[level]));
     parts.front() = &kept.tiers[level].sketch;
   }
-  std::map<EventTime, WindowSketch> panes;
+  std::map<std::pair<size_t, EventTime>, WindowSketch> panes;
   for (const Piece& piece : pieces) {
     if (piece.level >= fine) continue;
-    WindowSketch& pane = panes[piece.start];
-    if (auto known = kept.fine.extract(piece.start); !known.empty()) {
+    WindowSketch& pane = panes[{piece.level, piece.start}];
+    if (auto known = kept.fine.extract({piece.level, piece.start}); !known.empty()) {
       pane = std::move(known.mapped());
     } else {
       TOCSIN_RETURN_IF_ERROR(merge_pieces(w.view, group, {piece}, pane));

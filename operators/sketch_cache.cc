@@ -18,7 +18,7 @@ SketchCache::Entry& SketchCache::of(const Key& key, size_t levels) {
 void SketchCache::forget(int view, EventTime start) {
   for (Entry& entry : entries_) {
     if (entry.key.view != view) continue;
-    entry.fine.erase(start);
+    for (size_t level = 0; level < entry.tiers.size(); ++level) entry.fine.erase({level, start});
     for (Tier& tier : entry.tiers) {
       if (tier.from <= start && start < tier.to) tier = {};
     }

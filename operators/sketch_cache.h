@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -43,10 +44,11 @@ class SketchCache {
     EventTime to = EventTime::min();
     WindowSketch sketch;
   };
+  // The level is in the key of `fine`, too: of the same start a window has now a narrow pane and later a wider one.
   struct Entry {
     Key key;
-    std::vector<Tier> tiers;                 // by level of panes
-    std::map<EventTime, WindowSketch> fine;  // by start
+    std::vector<Tier> tiers;                                    // by level of panes
+    std::map<std::pair<size_t, EventTime>, WindowSketch> fine;  // by level and start
   };
 
   // What is kept for that window and group, or an empty entry in the place of the one that nobody has asked for the longest. Good for until

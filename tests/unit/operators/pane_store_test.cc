@@ -112,6 +112,30 @@ TEST_F(Panes, AWindowThatIsAskedForAgainIsWhatIsReadForTheFirstTime) {
   EXPECT_GT(most, 1'500U);
 }
 
+// At ticks of six seconds a window has, of the same start, now a pane of a second and then one of five.
+TEST(PanesOfOddIntervals, AWindowThatIsAskedForAgainIsWhatIsReadForTheFirstTime) {
+  const std::shared_ptr<const Plan> plan = plan_of(rules_text({{"expr: p50[1m] > 1ms", "by: [domain]", "interval: 6s"}}));
+  const state::MemoryStore store;
+  state::Overlay overlay(store);
+  PaneStore panes(*plan, overlay, 0);
+  const Duration width = plan->views[0].pane;
+  EventTime at = floor_to(kStart, Duration{30'000});
+  for (int i = 0; i < 800; ++i) {
+    const EventTime now = at + width;
+    panes.add(0, now, {{at, {{0, row_of(static_cast<uint32_t>(i + 1), 2)}}}});
+    ASSERT_TRUE(panes.roll_up(now).ok());
+    at = now;
+    if (floor_to(now, plan->windows[0].interval) != now) continue;
+    PaneStore fresh(*plan, overlay, 0);
+    ASSERT_TRUE(fresh.load(now).ok());
+    WindowSketch again, first;
+    ASSERT_TRUE(panes.read_sketch(0, 0, now, again).ok());
+    ASSERT_TRUE(fresh.read_sketch(0, 0, now, first).ok());
+    ASSERT_EQ(again.count(), first.count()) << i;
+    ASSERT_EQ(again.quantile(0.5), first.quantile(0.5)) << i;
+  }
+}
+
 TEST_F(Panes, MoreWindowsThanAreKeptAreAllRight) {
   PaneRows rows;
   for (uint64_t group = 0; group < 3 * SketchCache::kEntries; ++group) rows.emplace_back(group, row_of(static_cast<uint32_t>(group), 1));
