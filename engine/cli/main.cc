@@ -30,8 +30,8 @@ void hold_standard_descriptors() {
   }
 }
 
-// Fetched and decompressed batches live for a tenth of a second, longer than mimalloc waits before it gives memory back; page faults for
-// the next batch were a tenth of a drain. MIMALLOC_DECOMMIT_DELAY in the environment comes first.
+// The memory of one fetched batch is that of the next, unless mimalloc gives it back to the kernel in between, which it does after 25 ms;
+// page faults were a tenth of a drain then (docs/performance.md). MIMALLOC_DECOMMIT_DELAY in the environment comes first.
 void keep_freed_memory_for_a_moment() {
 #ifdef TOCSIN_MIMALLOC
   constexpr long kMilliseconds = 250;
