@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 
@@ -15,6 +16,7 @@
 #endif
 
 #include "engine/cli/command.h"
+#include "engine/kafka/call_thread.h"
 
 namespace tocsin::cli {
 namespace {
@@ -83,9 +85,14 @@ int run(int argc, char** argv) {
 int run_and_flush(int argc, char** argv) {
   const int exit_code = run(argc, argv);
   const Status flushed = flush_output();
-  if (flushed.ok()) return exit_code;
-  const int failed = report(flushed);
+  const int failed = flushed.ok() ? kExitFine : report(flushed);
   return exit_code == kExitFine ? failed : exit_code;
+}
+
+// Ends the process: without destructors of static objects if a client of Kafka may still use them.
+int leave(int exit_code) {
+  if (kafka::CallThread::left_behind() > 0) std::_Exit(exit_code);
+  return exit_code;
 }
 
 }  // namespace
@@ -95,7 +102,7 @@ int main(int argc, char** argv) {
   using namespace tocsin;
   cli::hold_standard_descriptors();
   try {
-    return cli::run_and_flush(argc, argv);
+    return cli::leave(cli::run_and_flush(argc, argv));
   } catch (const std::exception& error) {
     // fmt::print() throws where it cannot write.
     return cli::report(std::ferror(stdout) != 0 ? cli::output_failed(error.what()) : internal_error(error.what()));

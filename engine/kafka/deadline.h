@@ -15,6 +15,8 @@ namespace tocsin::kafka {
 class Deadline {
  public:
   static Deadline in(Duration length) { return Deadline(std::chrono::steady_clock::now() + std::chrono::milliseconds(length.ms)); }
+  std::chrono::steady_clock::time_point at() const { return at_; }
+  Deadline later(Duration length) const { return Deadline(at_ + std::chrono::milliseconds(length.ms)); }
   bool passed() const { return std::chrono::steady_clock::now() >= at_; }
   // Milliseconds left, at least 0 and at most `most`.
   int remaining_ms(int most = std::numeric_limits<int>::max()) const {

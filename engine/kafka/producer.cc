@@ -16,6 +16,7 @@ namespace {
 constexpr int kInitSliceMs = 500;  // init_transactions() can be resumed, so a stop is noticed within this time
 constexpr int kPrimeTimeoutMs = 5'000;
 constexpr int kQueueFullWaitMs = 10;
+constexpr Duration kOffsetsGrace{500};  // for a time-out that librdkafka does keep
 
 Properties defaults_for(const ProducerOptions& options) {
   Properties properties = common_defaults(options.client_id);
@@ -27,9 +28,6 @@ Properties defaults_for(const ProducerOptions& options) {
   // While the markers of the last transaction are being written the coordinator says "not yet": ask again soon.
   properties["retry.backoff.ms"] = "20";
   properties["retry.backoff.max.ms"] = "200";
-  // When its question for the group's coordinator times out unsent, send_offsets_to_transaction() asks again only once a connection
-  // comes or goes, whatever its own time-out: after a broker stood still for a moment it would wait for ever. Closing idle ones ends it.
-  properties["connections.max.idle.ms"] = "15000";
   // librdkafka wants it at least 100 ms below the transaction's; half leaves time for a second try.
   properties["socket.timeout.ms"] = std::to_string(std::max<int64_t>(options.transaction_timeout.ms / 2, 500));
   return properties;
@@ -53,6 +51,20 @@ Properties fixed_for(const ProducerOptions& options) {
 std::optional<TransactionError> failure(ErrorHandle error) {
   if (error == nullptr) return std::nullopt;
   return describe(*error);
+}
+
+PartitionListHandle partition_list(const std::vector<log::OffsetCommit>& commits) {
+  PartitionListHandle list = make_partition_list(commits.size());
+  for (const log::OffsetCommit& commit : commits) {
+    rd_kafka_topic_partition_t* entry =
+        rd_kafka_topic_partition_list_add(list.get(), commit.partition.topic.c_str(), commit.partition.partition);
+    entry->offset = commit.offset;
+    if (commit.metadata.empty()) continue;
+    entry->metadata = rd_kafka_mem_malloc(nullptr, commit.metadata.size());  // the list frees it
+    std::copy(commit.metadata.begin(), commit.metadata.end(), static_cast<char*>(entry->metadata));
+    entry->metadata_size = commit.metadata.size();
+  }
+  return list;
 }
 
 TransactionError must_abort(rd_kafka_resp_err_t code, std::string message) {
@@ -199,20 +211,23 @@ rd_kafka_resp_err_t KafkaProducer::enqueue_one(const log::OutRecord& record, siz
 
 std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transaction& transaction, Deadline deadline) {
   if (transaction.offsets.empty()) return std::nullopt;
-  const auto* group = dynamic_cast<const KafkaGroupMetadata*>(transaction.group.get());
+  const auto group = std::dynamic_pointer_cast<const KafkaGroupMetadata>(transaction.group);
   TOCSIN_CHECK(group != nullptr, "the group metadata are not of a Kafka consumer");
-  const PartitionListHandle list = make_partition_list(transaction.offsets.size());
-  for (const log::OffsetCommit& commit : transaction.offsets) {
-    rd_kafka_topic_partition_t* entry =
-        rd_kafka_topic_partition_list_add(list.get(), commit.partition.topic.c_str(), commit.partition.partition);
-    entry->offset = commit.offset;
-    if (commit.metadata.empty()) continue;
-    entry->metadata = rd_kafka_mem_malloc(nullptr, commit.metadata.size());  // the list frees it
-    std::copy(commit.metadata.begin(), commit.metadata.end(), static_cast<char*>(entry->metadata));
-    entry->metadata_size = commit.metadata.size();
-  }
-  return failure(
-      ErrorHandle(rd_kafka_send_offsets_to_transaction(client_->get(), list.get(), group->get(), std::max(deadline.remaining_ms(), 1))));
+  // When a question for the group's coordinator fails, librdkafka asks again only once some connection comes or goes, whatever the
+  // time-out: after a broker stood still for a moment that was minutes. So the call owns what it needs, and is not waited for.
+  struct Call {  // what the call needs, and its answer
+    std::shared_ptr<Client> client;
+    PartitionListHandle offsets;
+    std::shared_ptr<const KafkaGroupMetadata> group;
+    std::optional<TransactionError> error;
+  };
+  const auto call = std::make_shared<Call>(Call{client_, partition_list(transaction.offsets), group, {}});
+  const auto send = [call, timeout_ms = std::max(deadline.remaining_ms(), 1)] {
+    call->error =
+        failure(ErrorHandle(rd_kafka_send_offsets_to_transaction(call->client->get(), call->offsets.get(), call->group->get(), timeout_ms)));
+  };
+  if (offsets_.run(send, deadline.later(kOffsetsGrace))) return call->error;
+  return TransactionError{.code = RD_KAFKA_RESP_ERR__TIMED_OUT, .message = "sending offsets did not end by its time-out"};
 }
 
 Status KafkaProducer::settle(const TransactionError& error, Deadline deadline, const Deliveries& deliveries) {

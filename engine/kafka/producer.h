@@ -15,8 +15,8 @@
 //
 // Thread:     one at a time.
 // Invariants: (1) no transaction begins on a client after one whose outcome was not learned; (2) each call ends: by
-//             the transaction's time-out, for an abort the same again, and replace_timeout. librdkafka may be later than its
-//             time-outs by connections.max.idle.ms.
+//             the transaction's time-out, for an abort the same again, and replace_timeout. Sending offsets, which librdkafka may
+//             not end by its time-out, is left behind then, with its client; what it may still send is of a lower epoch.
 // Failure:    as log.h says.
 
 #include <memory>
@@ -24,6 +24,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "engine/kafka/call_thread.h"
 #include "engine/kafka/client.h"
 #include "engine/kafka/deadline.h"
 #include "engine/kafka/deliveries.h"
@@ -63,6 +64,7 @@ class KafkaProducer final : public log::TransactionalProducer {
   ProducerOptions options_;
   std::shared_ptr<Client> client_;  // outlives topics_
   std::unordered_map<std::string, TopicHandle> topics_;
+  CallThread offsets_;  // runs what sends them
   Status fenced_;
   bool doubtful_ = false;
 };

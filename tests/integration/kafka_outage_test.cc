@@ -1,7 +1,10 @@
 // The Kafka adapter while the broker dies and comes back, in the middle of transactions.
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "tests/integration/kafka_harness.h"
 
@@ -58,10 +61,30 @@ class Copier {
   std::unique_ptr<log::TransactionalProducer> producer_;
 };
 
-void run_to(Copier& copier, int64_t end) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(180);
-  while (!copier.at_end(end)) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the copier does not reach the end";
+// What is done to the broker meanwhile.
+class Chaos {
+ public:
+  explicit Chaos(std::function<void()> acts)
+      : thread_([this, acts = std::move(acts)] {
+          acts();
+          over_ = true;
+        }) {}
+  bool over() const { return over_; }
+
+ private:
+  std::atomic<bool> over_ = false;
+  std::jthread thread_;
+};
+
+// To the end, which is to be reached within three minutes of the last act. Before it nobody can say how long a broker takes to start.
+void run_to(Copier& copier, int64_t end, const Chaos& chaos) {
+  const auto limit = std::chrono::seconds(180);
+  auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!copier.at_end(end) || !chaos.over()) {
+    if (!chaos.over()) deadline = std::chrono::steady_clock::now() + limit;
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+        << "the copier does not reach the end: " << copier.committed << " committed, " << copier.unknown << " of unknown outcome, "
+        << copier.aborted << " aborted";
     const Status status = copier.step();
     ASSERT_TRUE(status.ok() || status.code() == StatusCode::kUnavailable) << status.message();
   }
@@ -85,7 +108,7 @@ TEST(KafkaOutage, ABrokerKilledAmidTransactionsCostsNoRecordAndDoublesNone) {
   const std::string output = make_topic("output", 1);
   fill(input, 0, kRecords);
   Copier copier(unique("group"), input, output);
-  std::thread chaos([] {
+  const Chaos chaos([] {
     for (int i = 0; i < 2; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
       broker().kill();
@@ -94,8 +117,7 @@ TEST(KafkaOutage, ABrokerKilledAmidTransactionsCostsNoRecordAndDoublesNone) {
       broker().start();
     }
   });
-  run_to(copier, kRecords + 1);
-  chaos.join();
+  run_to(copier, kRecords + 1, chaos);
   std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
   expect_each_once(output);
 }
@@ -106,7 +128,7 @@ TEST(KafkaOutage, ABrokerThatStandsStillForLongerThanASessionStopsNobody) {
   fill(input, 0, kRecords);
   Copier copier(unique("group"), input, output, kLateHeartbeats);
   copier.pace = std::chrono::milliseconds(100);  // at work all the time
-  std::thread chaos([] {
+  const Chaos chaos([] {
     for (const int working_ms : {1'500, 4'500, 700, 4'500}) {
       std::this_thread::sleep_for(std::chrono::milliseconds(working_ms));
       broker().pause();
@@ -114,8 +136,7 @@ TEST(KafkaOutage, ABrokerThatStandsStillForLongerThanASessionStopsNobody) {
       broker().resume();
     }
   });
-  run_to(copier, kRecords + 1);
-  chaos.join();
+  run_to(copier, kRecords + 1, chaos);
   std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
   expect_each_once(output);
 }
