@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "operators/predicate.h"
+#include "operators/rules/big_integer.h"
 #include "operators/rules/constant.h"
 
 namespace tocsin {
@@ -34,8 +35,8 @@ bool needs_at_least(CompareOp op) { return op != CompareOp::kGreater && op != Co
 
 std::optional<std::pair<int64_t, int64_t>> small_fraction(const Rational& constant) {
   const rules::Integer limit = std::numeric_limits<int64_t>::max();
-  const rules::Integer numerator = boost::multiprecision::numerator(constant);
-  const rules::Integer denominator = boost::multiprecision::denominator(constant);
+  const rules::Integer numerator = rules::numerator(constant);
+  const rules::Integer denominator = rules::denominator(constant);
   if (abs(numerator) > limit || denominator > limit) return std::nullopt;
   return std::pair(static_cast<int64_t>(numerator), static_cast<int64_t>(denominator));
 }

@@ -4,6 +4,7 @@
 
 #include "engine/base/hash.h"
 #include "operators/event/event.h"
+#include "operators/rules/big_integer.h"
 #include "operators/rules/printer.h"
 
 namespace tocsin {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "operators/rules/big_integer.h"
+
 namespace tocsin {
 namespace {
 
@@ -45,13 +47,17 @@ std::optional<Fraction> exact_value(const AggregateRef& aggregate, const Total& 
 
 Integer to_integer(Uint128 value) { return (Integer(static_cast<uint64_t>(value >> 64)) << 64) + Integer(static_cast<uint64_t>(value)); }
 
+Rational to_rational(const Fraction& fraction) {
+  return rules::fraction(to_integer(fraction.numerator), to_integer(fraction.denominator));
+}
+
 double to_nearest_double(const Fraction& fraction) {
   constexpr Uint128 kExact = Uint128{1} << 53;
   if (fraction.numerator <= kExact && fraction.denominator <= kExact) {
     return static_cast<double>(static_cast<uint64_t>(fraction.numerator)) /
            static_cast<double>(static_cast<uint64_t>(fraction.denominator));
   }
-  return rules::to_double(Rational(to_integer(fraction.numerator), to_integer(fraction.denominator)));
+  return rules::to_double(to_rational(fraction));
 }
 
 template <typename T>
@@ -74,7 +80,7 @@ bool compare_fraction(const ExactComparison& comparison, const Fraction& fractio
     const auto right = static_cast<Int128>(fraction.denominator) * comparison.small->first;
     return holds(comparison.op, left, right);
   }
-  return holds(comparison.op, Rational(to_integer(fraction.numerator), to_integer(fraction.denominator)), comparison.constant);
+  return holds(comparison.op, to_rational(fraction), comparison.constant);
 }
 
 // The rank k = max(1, ceil(q n)) of nearest rank.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "operators/rules/big_integer.h"
+
 namespace tocsin::rules {
 namespace {
 

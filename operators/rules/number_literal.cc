@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "operators/rules/big_integer.h"
 #include "operators/rules/parser.h"
 
 namespace tocsin::rules {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "operators/rules/big_integer.h"
+
 namespace tocsin::rules {
 namespace {
 
@@ -116,7 +118,7 @@ std::string to_string(const Rational& number) {
   Integer rest = denominator(number);
   const int twos = take_out(rest, 2);
   const int fives = take_out(rest, 5);
-  if (rest != 1) return number.str();
+  if (rest != 1) return number.value().fraction.str();
   const int digits = std::max(twos, fives);
   if (digits == 0) return numerator(number).str();
   const Integer scale = boost::multiprecision::pow(Integer(10), static_cast<unsigned>(digits));

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
+
+#include "operators/rules/big_integer.h"
 
 namespace tocsin::rules {
 namespace {
@@ -28,7 +31,34 @@ Integer divide_to_even(const Integer& numerator, const Integer& denominator, int
   return quotient;
 }
 
+Rational rational(boost::multiprecision::cpp_rational fraction) { return Rational(Rational::Value{std::move(fraction)}); }
+
 }  // namespace
+
+Rational::Rational(int64_t numerator, int64_t denominator) : Rational(Value{{numerator, denominator}}) {}
+
+Rational::Rational(Value value) : value_(std::make_shared<const Value>(std::move(value))) {}
+
+Rational Rational::of(uint64_t whole) { return rational(whole); }
+
+const Rational::Value& Rational::value() const {
+  static const Value kZero;
+  return value_ == nullptr ? kZero : *value_;
+}
+
+Rational Rational::operator-() const { return rational(-value().fraction); }
+Rational operator+(const Rational& left, const Rational& right) { return rational(left.value().fraction + right.value().fraction); }
+Rational operator-(const Rational& left, const Rational& right) { return rational(left.value().fraction - right.value().fraction); }
+Rational operator*(const Rational& left, const Rational& right) { return rational(left.value().fraction * right.value().fraction); }
+Rational operator/(const Rational& left, const Rational& right) { return rational(left.value().fraction / right.value().fraction); }
+
+std::strong_ordering operator<=>(const Rational& left, const Rational& right) {
+  return left.value().fraction.compare(right.value().fraction) <=> 0;
+}
+
+Integer numerator(const Rational& x) { return boost::multiprecision::numerator(x.value().fraction); }
+Integer denominator(const Rational& x) { return boost::multiprecision::denominator(x.value().fraction); }
+Rational fraction(const Integer& numerator, const Integer& denominator) { return rational({numerator, denominator}); }
 
 Integer floor(const Rational& x) {
   const Integer top = numerator(x);
@@ -62,7 +92,7 @@ double to_double(const Rational& x) {
 
 Rational scaled(const Integer& coefficient, int exponent) {
   const Integer power = boost::multiprecision::pow(Integer(10), static_cast<unsigned>(exponent < 0 ? -exponent : exponent));
-  return exponent < 0 ? Rational(coefficient, power) : Rational(coefficient * power);
+  return exponent < 0 ? fraction(coefficient, power) : fraction(coefficient * power);
 }
 
 }  // namespace tocsin::rules

@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 
+#include "operators/rules/big_integer.h"
 #include "operators/rules/printer.h"
 
 namespace tocsin::rules {
@@ -19,7 +20,7 @@ Rational exact(double x) {
   const auto mantissa = static_cast<int64_t>(std::ldexp(std::frexp(x, &exponent), 53));
   exponent -= 53;
   const Integer power = Integer(1) << static_cast<unsigned>(std::abs(exponent));
-  return exponent < 0 ? Rational(Integer(mantissa), power) : Rational(Integer(mantissa) * power);
+  return exponent < 0 ? fraction(mantissa, power) : fraction(Integer(mantissa) * power);
 }
 
 TEST(Rational, FloorRoundsDownBelowZeroToo) {
@@ -38,10 +39,10 @@ TEST(Rational, ToDoubleGivesTheNearestOne) {
 
 TEST(Rational, ToDoubleBreaksTiesToEven) {
   const Integer two53 = Integer(1) << 53U;
-  EXPECT_EQ(to_double(Rational(two53 + 1)), 9007199254740992.0);
-  EXPECT_EQ(to_double(Rational(two53 + 3)), 9007199254740996.0);
-  EXPECT_EQ(to_double(Rational(two53 * 2 + 3)), 18014398509481988.0);
-  EXPECT_EQ(to_double(Rational(two53 * 2 + 1)), 18014398509481984.0);
+  EXPECT_EQ(to_double(fraction(two53 + 1)), 9007199254740992.0);
+  EXPECT_EQ(to_double(fraction(two53 + 3)), 9007199254740996.0);
+  EXPECT_EQ(to_double(fraction(two53 * 2 + 3)), 18014398509481988.0);
+  EXPECT_EQ(to_double(fraction(two53 * 2 + 1)), 18014398509481984.0);
 }
 
 TEST(Rational, ToDoubleHandlesTheEndsOfTheRange) {
