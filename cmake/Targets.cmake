@@ -1,5 +1,6 @@
 # How this project makes targets: one library per folder, one test binary per tests/unit folder, options by target, no globals.
 
+option(TOCSIN_UNITY "Compile unit tests several files at a time: most of what they cost is reading headers" ON)
 option(TOCSIN_WERROR "Treat warnings as errors" ON)
 option(TOCSIN_TEST_SWITCHES "Failpoints and seeded defects (engine/base/test_switches.h); never in what is shipped" OFF)
 set(TOCSIN_SANITIZE "" CACHE STRING "address (with undefined behaviour), thread, or empty")
@@ -58,6 +59,7 @@ function(tocsin_test name)
   # GCC 12, optimising, sees overlaps and uninitialised bytes in std::string that cannot be (GCC bugs 105651, 105562).
   # What tests spend their time in are the libraries, compiled as ever; the tests themselves are for compiling fast.
   target_compile_options(${name} PRIVATE -Wno-restrict -Wno-maybe-uninitialized $<$<CONFIG:Release>:-O1>)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${TOCSIN_UNITY} UNITY_BUILD_BATCH_SIZE 5)
   tocsin_timeout(timeout 120)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT ${timeout})
   add_dependencies(unit_tests ${name})

@@ -245,7 +245,7 @@ void JsonDecoder::decode_lines(std::string_view text, uint32_t index, EventBatch
 
 JsonDecoder::Outcome JsonDecoder::decode_text(std::string_view text, bool array_allowed, uint32_t index, std::string_view raw,
                                               EventBatch& out) {
-  if (text.front() != '{' && (text.front() != '[' || !array_allowed)) return Outcome::kNotAnObject;
+  if (text.front() != '{' && (text.front() != '[' || !array_allowed)) return Outcome::kNoObject;
   const size_t events_before = out.events().size();
   dead_letters_.clear();
   const Outcome outcome = walk(text, index, raw, out);
@@ -294,7 +294,7 @@ void JsonDecoder::finish_event(uint32_t index, std::string_view event_raw, std::
 
 std::string_view JsonDecoder::reason_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kNotAnObject: return kNotAnObject;
+    case Outcome::kNoObject: return kNotAnObject;
     case Outcome::kTooDeep: return kJsonTooDeep;
     case Outcome::kOk:
     case Outcome::kBroken: break;

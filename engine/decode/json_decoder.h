@@ -44,7 +44,7 @@ class JsonDecoder {
     std::string token;
     int spelling = JsonEvent::kUnknown;
   };
-  enum class Outcome : uint8_t { kOk, kNotAnObject, kBroken, kTooDeep };
+  enum class Outcome : uint8_t { kOk, kNoObject, kBroken, kTooDeep };
 
   void decode_trimmed(std::string_view message, std::string_view text, bool lines, EventBatch& out);
   void decode_lines(std::string_view text, uint32_t index, EventBatch& out);

@@ -51,7 +51,7 @@ struct Opened {
   std::unique_ptr<state::RocksDbStore> store;
 };
 
-Opened open(rocksdb::Env& env) {
+Opened open_store(rocksdb::Env& env) {
   state::RocksDbOptions options;
   options.path = "/state";
   options.memory_bytes = state::RocksDbOptions::kMemoryBytesMin;
@@ -105,7 +105,7 @@ class Life {
  private:
   // Opens the store and looks what it holds. False if there is nothing to go on with.
   bool begin() {
-    auto [status, store] = open(*env_);
+    auto [status, store] = open_store(*env_);
     const Result<Contents> held = store != nullptr ? contents_of(*store) : Result<Contents>(status);
     if (!held.ok()) {
       EXPECT_EQ(held.status().code(), StatusCode::kDataLoss) << held.status().message();

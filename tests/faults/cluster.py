@@ -15,13 +15,6 @@ from harness import ROOT, Broker, Failure, Service
 FAULTS_BIN = ROOT / "build/faults/bin"  # with failpoints
 
 
-class SteadyBroker(Broker):
-    """One that is not the fault's target: on a busy machine it may get no processor for seconds, and must not lose its leaders by that."""
-
-    def __init__(self, *options):
-        super().__init__("--session", "9000", *options)
-
-
 class Brokers(Broker):
     """Three brokers on this machine: topics have three replicas, of which two must be in step."""
 
@@ -67,7 +60,7 @@ def is_free(port):
     return True
 
 
-class ProxiedBroker(SteadyBroker):
+class ProxiedBroker(Broker):
     """One broker that the service reaches through `proxy` only; feeder and reader go to it directly."""
 
     def __init__(self, proxy, *options):

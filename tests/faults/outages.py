@@ -5,7 +5,7 @@ import signal
 import time
 
 from cluster import Brokers, kafka_tool
-from harness import Broker, wait_until
+from harness import wait_until
 from run import TWO, Scenario
 
 TRANSACTION_TIMEOUT_S = 10
@@ -22,13 +22,20 @@ def again_and_again(fault, reserve_s):
 
 
 def restart_in_turn(run):
-    """As an upgrade of the brokers does it. Not with one broker: one that stops as the only replica may skip markers of transactions that
-    it then notes as complete (docs/ROADMAP.md)."""
+    """As an upgrade of the brokers does it."""
     for node in run.broker.nodes:
         node.stop()
         node.start()
         run.trial(f"broker {node.directory.name} of three stopped in good order and started")
         wait_until("replicas in step", functools.partial(in_step, run), 120, 1)
+
+
+def stop_and_start(run):
+    run.broker.stop()
+    away_s = run.chance.choice([0, 0, 3, 12])
+    time.sleep(away_s)
+    run.broker.start()
+    run.trial(f"broker stopped in good order, away for {away_s} s")
 
 
 def kill_and_restart(run):
@@ -71,8 +78,10 @@ def lose_one_of_three(run):
 SCENARIOS = [
     Scenario("rolling-restart", "three brokers stopped in good order and started, one after the other (3 replicas, 2 in step)",
              again_and_again(restart_in_turn, 40), seconds=240, processes=TWO, broker=Brokers, replicas=3),
+    Scenario("broker-restart", "the broker stopped in good order, started 0 to 12 s later", again_and_again(stop_and_start, 15), seconds=180,
+             processes=TWO),
     Scenario("broker-kill", "the broker killed with SIGKILL, started 0 to 12 s later", again_and_again(kill_and_restart, 15), seconds=180,
-             processes=TWO, broker=Broker),
+             processes=TWO),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),
              seconds=180, processes=TWO),
     Scenario("three-brokers", "one of three brokers killed or stopped, leaders move (3 replicas, 2 in step)",

@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import SteadyBroker, Supervised
-from harness import PHASES, Failure, Service, first_in, wait_until
+from cluster import Supervised
+from harness import PHASES, Broker, Failure, Service, first_in, wait_until
 from load import Feed, make_load
 from verdict import judge
 
@@ -38,7 +38,7 @@ class Scenario:
     seconds: int = 120        # of load
     quick_seconds: int = 0    # 0: not part of --quick
     processes: dict = None
-    broker: object = SteadyBroker  # makes it; of the run's proxy, if it takes one
+    broker: object = Broker  # makes it; of the run's proxy, if it takes one
     proxied: bool = False
     replicas: int = 1
     exact: bool = True        # False: what is evaluated depends on arrival, so only what holds of every log is checked
@@ -187,7 +187,7 @@ class Run:
             if log.exists():
                 shutil.copy(log, self.work / f"broker-{node.directory.name}.log")
                 if (skipped := log.read_text(errors="replace").count(SKIPPED_MARKERS)) and len(self.broker_directories()) == 1:
-                    print(f"  the broker skipped markers of {skipped} transactions while it led nothing: see docs/ROADMAP.md", flush=True)
+                    print(f"  the broker left out the end of {skipped} transactions while it led nothing: see docs/delivery-guarantees.md", flush=True)
 
     def broker_directories(self):
         return [node.directory for node in getattr(self.broker, "nodes", [self.broker])]

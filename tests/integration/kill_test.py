@@ -100,8 +100,7 @@ def run(kills, two, wipe, seed, work):
     files = make_load(work, seconds, seed, RATE, PARTITIONS)
     rules = work / "rules.yaml"
     rules.write_text(RULES)
-    # It is never killed here, and beside so many processes of ours it may get no processor for a while.
-    with Broker("--session", "9000") as broker:
+    with Broker() as broker:
         service = Service(broker, work / "service", "kill", rules, TIME, partitions=3,
                           processes=Service.TWO_OF_EACH_ROLE if two else None)
         broker.create_topic("kill-in", PARTITIONS)

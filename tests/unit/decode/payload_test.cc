@@ -17,7 +17,7 @@ Format chosen(std::string_view message, std::string_view content_type = {}) {
   return find_payload(message, content_type, Format::kAuto).format;
 }
 
-std::string batch_of(const std::string& event) {
+std::string batch_of_one(const std::string& event) {
   v1::TelemetryBatch batch;
   EXPECT_TRUE(batch.add_events()->ParseFromString(event));
   return batch.SerializeAsString();
@@ -127,7 +127,7 @@ TEST(Framing, JsonBehindASchemaId) {
 }
 
 TEST(Framing, ProtobufBehindASchemaIdAndMessageIndexes) {
-  const std::string batch = batch_of("\x08\x01"s);
+  const std::string batch = batch_of_one("\x08\x01"s);
   const std::string header = "\0\0\0\1\2"s;
   for (const std::string& indexes : {"\0"s, "\x02\x00"s, "\x02\x02"s, "\x04\x02\x80\x01"s, "\x06\x00\x00\x00"s}) {
     for (const Format format : {Format::kAuto, Format::kProtobuf}) {

@@ -7,7 +7,7 @@
 namespace tocsin::loadgen {
 namespace {
 
-LoadOptions some_options() {
+LoadOptions options_of_eleven_messages() {
   LoadOptions options;
   options.start = EventTime{1'767'225'600'000};
   options.format = Format::kProtobuf;
@@ -19,8 +19,8 @@ LoadOptions some_options() {
 }
 
 TEST(Messages, HoldAllEventsOnceInOrder) {
-  Messages messages(some_options());
-  const Generator generator(some_options());
+  Messages messages(options_of_eleven_messages());
+  const Generator generator(options_of_eleven_messages());
   ASSERT_EQ(messages.count(), 11U);
   Message message;
   uint64_t k = 0;
@@ -36,14 +36,14 @@ TEST(Messages, HoldAllEventsOnceInOrder) {
 }
 
 TEST(Messages, AreDueWithTheirLastEvent) {
-  const Messages messages(some_options());
-  EXPECT_EQ(messages.due(0).ms, some_options().start.ms + 99);
-  EXPECT_EQ(messages.due(10).ms, some_options().start.ms + 1049);
+  const Messages messages(options_of_eleven_messages());
+  EXPECT_EQ(messages.due(0).ms, options_of_eleven_messages().start.ms + 99);
+  EXPECT_EQ(messages.due(10).ms, options_of_eleven_messages().start.ms + 1049);
 }
 
 TEST(Messages, AreTheSameInAnyOrder) {
-  Messages forward(some_options());
-  Messages backward(some_options());
+  Messages forward(options_of_eleven_messages());
+  Messages backward(options_of_eleven_messages());
   Message first;
   Message second;
   forward.make(3, first);
@@ -52,7 +52,7 @@ TEST(Messages, AreTheSameInAnyOrder) {
 }
 
 TEST(Messages, ThatAreSilencedAltogetherAreEmpty) {
-  LoadOptions options = some_options();
+  LoadOptions options = options_of_eleven_messages();
   options.domains = {"chat"};
   options.incidents = {{.at = {100}, .length = {150}, .domain = "chat", .region = {}, .kind = Incident::Kind::kSilence}};
   Messages messages(options);

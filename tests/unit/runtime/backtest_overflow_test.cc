@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr const char* kRules = R"(
+constexpr const char* kOverflowRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -45,7 +45,7 @@ class BacktestOverflow : public testing::Test {
     BacktestOptions options;
     options.events = {path()};
     options.max_series = max_series;
-    Result<std::unique_ptr<Backtest>> backtest = Backtest::open(options, plan_of(kRules));
+    Result<std::unique_ptr<Backtest>> backtest = Backtest::open(options, plan_of(kOverflowRules));
     TOCSIN_CHECK(backtest.ok(), backtest.status().message());
     while (true) {
       const Result<bool> more = (*backtest)->step();

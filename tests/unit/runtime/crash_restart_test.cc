@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr const char* kRules = R"(
+constexpr const char* kCrashRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -38,7 +38,7 @@ groups:
     group_retention: 5s
 )";
 
-struct Message {
+struct InputMessage {
   int32_t partition;
   std::string text;
 };
@@ -53,9 +53,9 @@ constexpr Density kSparse{1'600, 120'000};
 
 // Telemetry over three partitions, with late events, batches, weights and rubbish; then one event of each partition that is far ahead, so
 // that everything before it is evaluated.
-std::vector<Message> telemetry(uint32_t seed, Density density) {
+std::vector<InputMessage> telemetry(uint32_t seed, Density density) {
   std::mt19937 random(seed);
-  std::vector<Message> messages;
+  std::vector<InputMessage> messages;
   int64_t now = 0;
   const auto event = [&](int64_t at) {
     const bool bad_time = at % 30'000 > 8'000 && at % 30'000 < 14'000;
@@ -120,12 +120,12 @@ void fail_a_commit(Engine& engine, std::mt19937& random) {
   }
 }
 
-Outcome run(const std::shared_ptr<const Plan>& plan, const std::vector<Message>& messages, uint32_t seed, Disturbance disturbance) {
+Outcome run(const std::shared_ptr<const Plan>& plan, const std::vector<InputMessage>& messages, uint32_t seed, Disturbance disturbance) {
   std::mt19937 random(seed + 1'000);
   const bool disturbed = disturbance.crashes || disturbance.failures;
   Engine engine(plan, engine_options(random, disturbed));
   Outcome outcome;
-  for (const Message& message : messages) {
+  for (const InputMessage& message : messages) {
     engine.feed(message.partition, message.text);
     if (!disturbed) continue;
     for (uint64_t rounds = random() % 3; rounds > 0; --rounds) {
@@ -148,11 +148,11 @@ Outcome run(const std::shared_ptr<const Plan>& plan, const std::vector<Message>&
 
 // Of so many seeds; every one must bring alerts, or it would show nothing.
 void expect_same_alerts(Disturbance disturbance, uint32_t first_seed, uint32_t seeds, Density density = kDense) {
-  const std::shared_ptr<const Plan> plan = plan_of(kRules);
+  const std::shared_ptr<const Plan> plan = plan_of(kCrashRules);
   uint64_t restarts = 0, dead_letters = 0;
   for (uint32_t seed = first_seed; seed < first_seed + seeds; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const std::vector<Message> messages = telemetry(seed, density);
+    const std::vector<InputMessage> messages = telemetry(seed, density);
     const Outcome expected = run(plan, messages, seed, {});
     const Outcome actual = run(plan, messages, seed, disturbance);
     ASSERT_GT(expected.alerts.size(), 10U);

@@ -7,7 +7,7 @@
 namespace tocsin {
 namespace {
 
-constexpr const char* kRules = R"(
+constexpr const char* kDetectionRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -39,7 +39,7 @@ void burst(Engine& engine) {
 }
 
 TEST(DetectionTime, IsFromTheOldestRecordOfTheTickToTheCommit) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kDetectionRules), with_wall_clock());
   burst(engine);
   engine.run(60);
   const v1::AlertEvent busy = find(engine.alerts(), "Busy", "firing");
@@ -58,7 +58,7 @@ TEST(DetectionTime, IsFromTheOldestRecordOfTheTickToTheCommit) {
 }
 
 TEST(DetectionTime, IsLeftOutOfWhatTimeBringsAbout) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kDetectionRules), with_wall_clock());
   burst(engine);
   engine.run(120);
   EXPECT_FALSE(find(engine.alerts(), "Quiet", "firing").evidence().has_detection_ms());
@@ -66,7 +66,7 @@ TEST(DetectionTime, IsLeftOutOfWhatTimeBringsAbout) {
 }
 
 TEST(DetectionTime, OutlivesARestartWhilePending) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kDetectionRules), with_wall_clock());
   burst(engine);
   engine.run(25);
   const v1::AlertEvent busy = find(engine.alerts(), "Busy", "firing");
@@ -101,7 +101,7 @@ groups:
 }
 
 TEST(DetectionTime, IsNotThereWithoutAClockAsInBacktests) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kDetectionRules));
   for (int i = 1; i <= 3; ++i) {
     TOCSIN_CHECK(engine.log.append({.topic = "in", .partition = 0, .key = "", .value = event_at(i * 100), .headers = {}}, 0).ok(), "");
   }

@@ -18,18 +18,11 @@
 #include "engine/runtime/evaluate_worker.h"
 #include "operators/rules/rule.h"
 #include "state/memory_store.h"
+#include "tests/unit/operators/support.h"
 
 namespace tocsin {
 
 inline constexpr int64_t kBaseMs = 1'700'000'000'000;  // a multiple of 10 s
-
-inline std::shared_ptr<const Plan> plan_of(const std::string& text) {
-  const rules::LoadResult loaded = rules::load_rules({{"r.yaml", text}}, rules::LoadOptions());
-  for (const rules::Finding& finding : loaded.findings) {
-    TOCSIN_CHECK(finding.severity != rules::Finding::Severity::kError, finding.text);
-  }
-  return compile_plan(loaded.rules, PlanOptions());
-}
 
 struct EngineOptions {
   int32_t inputs = 1;

@@ -108,7 +108,7 @@ TEST(Stall, BeginsWhenThereIsMoreToReadAndEndsWhenTheWatermarkMoves) {
   EXPECT_EQ(stall.since(), std::nullopt);
 }
 
-constexpr const char* kRules = R"(
+constexpr const char* kHealthRules = R"(
 groups:
 - name: g
   rules:
@@ -117,7 +117,7 @@ groups:
 )";
 
 TEST(Workers, JoinAndThenWork) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kHealthRules));
   EXPECT_EQ(engine.aggregate->metrics().phase, WorkerMetrics::Phase::kJoining);
   EXPECT_EQ(engine.evaluate->metrics().phase, WorkerMetrics::Phase::kJoining);
   engine.run(3);
@@ -128,7 +128,7 @@ TEST(Workers, JoinAndThenWork) {
 TEST(Workers, ThatHaveNothingToReadHearFromTheBrokersAllTheSame) {
   EngineOptions options;
   options.idle_timeout = Duration{1'000};
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kHealthRules), options);
   engine.run(300);  // thirty seconds
   for (const WorkerMetrics& metrics : {engine.aggregate->metrics(), engine.evaluate->metrics()}) {
     ASSERT_TRUE(metrics.last_contact);

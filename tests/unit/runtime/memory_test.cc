@@ -20,7 +20,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::Pair;
 
-constexpr const char* kRules = R"(
+constexpr const char* kMemoryRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -60,14 +60,14 @@ std::vector<std::string> without_pods(Engine& engine) {
 }
 
 TEST(Memory, AFloodOfLabelsKeepsBytesBoundedAndTotalsEqualTheReference) {
-  Engine reference(plan_of(kRules));
+  Engine reference(plan_of(kMemoryRules));
   flood(reference);
   reference.drain();
   constexpr size_t kSeriesBytes = 64'000;
   constexpr size_t kCacheBytes = 100'000;
   constexpr size_t kOpenBytes = 50'000;
   // Few records at a time: a full flush is noticed between polls.
-  Engine engine(plan_of(kRules), {.poll_records_max = 50,
+  Engine engine(plan_of(kMemoryRules), {.poll_records_max = 50,
                                   .series = {.max_series = 100'000, .bytes = kSeriesBytes, .cache_bytes = kCacheBytes},
                                   .flush_bytes = kOpenBytes});
   flood(engine);
@@ -90,7 +90,7 @@ TEST(Memory, AFloodOfLabelsKeepsBytesBoundedAndTotalsEqualTheReference) {
 }
 
 TEST(Memory, TheStatusTellsOfOverflowAndOfDroppedLateByRuleGroup) {
-  Engine engine(plan_of(kRules), {.series = {.max_series = 100}});
+  Engine engine(plan_of(kMemoryRules), {.series = {.max_series = 100}});
   flood(engine);
   engine.feed(0, pod_event(1'000, "p1", 1));  // a minute and more too late
   engine.drain();
@@ -138,7 +138,7 @@ TEST(Memory, WhileATransactionTakesLongAFullAggregatorPausesItsInputInsteadOfGro
   options.dead_letters_topic = "dead-letters";
   options.flush_bytes = 20'000;
   options.commit_patience = {0};
-  AggregateWorker worker(options, plan_of(kRules), committer, clock);
+  AggregateWorker worker(options, plan_of(kMemoryRules), committer, clock);
   log::MemoryConsumerOptions consume;
   consume.group = "aggregate";
   consume.topics = {"in"};
@@ -166,7 +166,7 @@ TEST(Memory, WhileATransactionTakesLongAFullAggregatorPausesItsInputInsteadOfGro
 
 TEST(Memory, BeyondItsMemoryTheEvaluatorPausesItsInputUntilTheTransactionInFlightHasEnded) {
   const Clock clock = [now = kBaseMs]() mutable { return WallTime{now += 30}; };
-  Engine engine(plan_of(kRules));  // its aggregate worker fills the partials topic
+  Engine engine(plan_of(kMemoryRules));  // its aggregate worker fills the partials topic
   for (int i = 0; i < 200; ++i) {
     for (int pod = 0; pod < 20; ++pod) engine.feed(0, pod_event(i * 100, "p" + std::to_string(pod), i));
     ASSERT_TRUE(engine.aggregate->step({0}).ok());
@@ -185,7 +185,7 @@ TEST(Memory, BeyondItsMemoryTheEvaluatorPausesItsInputUntilTheTransactionInFligh
   options.alerts = {"alerts", "", "tocsin/test", AlertFormat::kProtobuf};
   options.memory_bytes = 60'000;
   options.commit_patience = {0};
-  EvaluateWorker worker(options, plan_of(kRules), leases, *engine.reader, committer, recorder, clock);
+  EvaluateWorker worker(options, plan_of(kMemoryRules), leases, *engine.reader, committer, recorder, clock);
   log::MemoryConsumerOptions consume;
   consume.group = "held";
   consume.topics = {"partials"};
@@ -269,12 +269,12 @@ EngineOptions with_ledger(SharedLedger& ledger, int partials = 1) {
 }
 
 TEST(GroupLedger, WhatStageTwoCannotHoldOverflowsThoughStageOneHasRoom) {
-  Engine reference(plan_of(kRules));
+  Engine reference(plan_of(kMemoryRules));
   flood(reference);
   reference.drain();
   SharedLedger ledger(kGroupBytes, 1);
   {
-    Engine engine(plan_of(kRules), with_ledger(ledger, 2));
+    Engine engine(plan_of(kMemoryRules), with_ledger(ledger, 2));
     flood(engine);
     engine.drain();
     EXPECT_THAT(engine.aggregate->overflow().labels, ElementsAre("pod"));
@@ -291,7 +291,7 @@ TEST(GroupLedger, WhatStageTwoCannotHoldOverflowsThoughStageOneHasRoom) {
 
 TEST(GroupLedger, OverRestartsAFloodMakesNoMoreGroupsAndNamesStay) {
   SharedLedger ledger(kGroupBytes, 1);
-  Engine engine(plan_of(kRules), with_ledger(ledger));
+  Engine engine(plan_of(kMemoryRules), with_ledger(ledger));
   for (int i = 0; i < 5'000; ++i) engine.feed(0, pod_event(i, "p" + std::to_string(i), i));
   engine.drain();
   const size_t groups = engine.evaluate->group_count();
@@ -316,10 +316,10 @@ TEST(GroupLedger, OverRestartsAFloodMakesNoMoreGroupsAndNamesStay) {
 TEST(GroupLedger, GroupsThatStageTwoHasFromElsewhereDoNotTakeThePlaceOfOverflowValues) {
   SharedLedger ledger(kGroupBytes, 1);
   ledger.hold(1, 10 * kGroupBytes);
-  Engine reference(plan_of(kRules));
+  Engine reference(plan_of(kMemoryRules));
   flood(reference);
   reference.drain();
-  Engine engine(plan_of(kRules), with_ledger(ledger));
+  Engine engine(plan_of(kMemoryRules), with_ledger(ledger));
   flood(engine);
   engine.drain();
   EXPECT_THAT(engine.aggregate->overflow().labels, ElementsAre("pod"));
@@ -342,7 +342,7 @@ TEST(GroupLedger, WhatIsMeasuredCountsIfItIsMore) {
 
 TEST(GroupLedger, StageOneWaitsForTheGroupsOfStageTwoButNotForEver) {
   SharedLedger ledger(kGroupBytes, 2);  // one more evaluator than there is
-  Engine engine(plan_of(kRules), with_ledger(ledger));
+  Engine engine(plan_of(kMemoryRules), with_ledger(ledger));
   for (int i = 0; i < 100; ++i) engine.feed(0, pod_event(i, "p1", i));
   engine.run(90);
   EXPECT_EQ(engine.aggregate->events().events, 0U);

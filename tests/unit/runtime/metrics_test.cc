@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kRules = R"(
+constexpr const char* kMetricsRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -81,7 +81,7 @@ TEST(Metrics, AreThoseOfTheTableInTheDocs) {
 }
 
 TEST(Metrics, TheirNamesFollowThePractice) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kMetricsRules));
   for (const auto& [name, shape] : exported_shapes(render_metrics(view_of(engine)))) {
     EXPECT_TRUE(name.starts_with("tocsin_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), shape.type == "counter") << name;
@@ -122,7 +122,7 @@ TEST(Metrics, APartitionThatHasJustChangedItsWorkerIsThereOnce) {
 }
 
 TEST(Metrics, CountWhatHappened) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kMetricsRules), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.feed(0, "no event");
   engine.run(30);  // three seconds: the tick at 1 s fires
@@ -211,7 +211,7 @@ TEST(Metrics, MemoryIsByRoleAndAddedUpOverTheWorkers) {
 TEST(Metrics, DelaysAreMeasuredAgainstTheWallClock) {
   EngineOptions options = with_wall_clock();
   options.idle_timeout.reset();
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kMetricsRules), options);
   engine.feed(0, event_at(10'000));  // watermark 9.5 s, last tick 9 s
   engine.run(20);
   ProcessView view = view_of(engine);
@@ -223,7 +223,7 @@ TEST(Metrics, DelaysAreMeasuredAgainstTheWallClock) {
 }
 
 TEST(Metrics, LiveInstancesAreCountedAfterARestoreToo) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kMetricsRules), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.run(30);
   engine.crash();

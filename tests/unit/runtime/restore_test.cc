@@ -18,7 +18,7 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr const char* kRules = "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[5s] > 2', by: [region]}]}]";
+constexpr const char* kRestoreRules = "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[5s] > 2', by: [region]}]}]";
 
 // A changelog of two rows, the first large enough for a batch of its own; after it the broker is away.
 class BreakingReader final : public log::PartitionReader {
@@ -74,7 +74,7 @@ class PatchyReader final : public log::PartitionReader {
 };
 
 TEST(Restore, OfAnAssignmentThatFailedHalfWayNothingIsKept) {
-  Engine engine(plan_of(kRules), {.partials = 2});
+  Engine engine(plan_of(kRestoreRules), {.partials = 2});
   for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
   engine.drain();
   engine.crash();
@@ -92,7 +92,7 @@ TEST(Restore, OfAnAssignmentThatFailedHalfWayNothingIsKept) {
 TEST(Restore, ARowThatCannotBeReadIsNotLeftOut) {
   for (const std::string& prefix : {keys::groups(0), keys::instances(0), keys::last_events(0)}) {
     SCOPED_TRACE(prefix.back());
-    Engine engine(plan_of(kRules));
+    Engine engine(plan_of(kRestoreRules));
     for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
     engine.feed(0, event_at(40'000, R"(,"region":"us")"));
     engine.drain();
@@ -145,7 +145,7 @@ TEST(Restore, KnowsThatAGroupHasExpired) {
 
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
   const Clock clock = [] { return WallTime{kBaseMs}; };
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kRestoreRules));
   const auto producer = engine.log.producer("other");
   InlineExecutor executor;
   std::atomic<uint8_t> cell{0};
@@ -153,7 +153,7 @@ TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
   Committer committer(*producer, executor, recorder, clock);
   EvaluateOptions options;
   options.changelog_topic = "changelog";
-  EvaluateWorker worker(options, plan_of(kRules), *engine.leases, *engine.reader, committer, recorder, clock);
+  EvaluateWorker worker(options, plan_of(kRestoreRules), *engine.leases, *engine.reader, committer, recorder, clock);
   log::MemoryConsumerOptions consume;
   consume.group = "other";
   consume.topics = {"partials"};

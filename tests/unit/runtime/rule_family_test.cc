@@ -61,16 +61,16 @@ struct Case {
 class Families : public testing::TestWithParam<Case> {};
 
 TEST_P(Families, GiveTheAlertsThatEachRuleGivesAlone) {
-  constexpr int kRules = 9;
+  constexpr int kFamilyRules = 9;
   const Case& c = GetParam();
   std::vector<std::string> alone;
-  for (int i = 0; i < kRules; ++i) {
-    for (std::string& line : alert_lines(rules_with(c.keys, c.aggregate, c.op, kRules, i), false)) alone.push_back(std::move(line));
+  for (int i = 0; i < kFamilyRules; ++i) {
+    for (std::string& line : alert_lines(rules_with(c.keys, c.aggregate, c.op, kFamilyRules, i), false)) alone.push_back(std::move(line));
   }
   std::sort(alone.begin(), alone.end());
   ASSERT_GT(alone.size(), 20U);
-  EXPECT_EQ(alert_lines(rules_with(c.keys, c.aggregate, c.op, kRules), false), alone);
-  EXPECT_EQ(alert_lines(rules_with(c.keys, c.aggregate, c.op, kRules), true), alone);
+  EXPECT_EQ(alert_lines(rules_with(c.keys, c.aggregate, c.op, kFamilyRules), false), alone);
+  EXPECT_EQ(alert_lines(rules_with(c.keys, c.aggregate, c.op, kFamilyRules), true), alone);
 }
 
 INSTANTIATE_TEST_SUITE_P(OfAllKinds, Families,

@@ -13,7 +13,7 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr const char* kRules = R"(
+constexpr const char* kTimeRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -25,7 +25,7 @@ groups:
 TEST(FutureEvents, GoToTheDeadLettersAndDoNotMoveTheWatermark) {
   EngineOptions options = with_wall_clock();
   options.idle_timeout.reset();
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kTimeRules), options);
   engine.feed(0, event_at(0));
   engine.feed(0, event_at(400'000));
   engine.drain();
@@ -43,7 +43,7 @@ TEST(FutureEvents, GoToTheDeadLettersAndDoNotMoveTheWatermark) {
 TEST(FutureEvents, WithinTheAllowedSkewCount) {
   EngineOptions options = with_wall_clock();
   options.idle_timeout.reset();
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kTimeRules), options);
   engine.feed(0, event_at(60'000));
   engine.drain();
   EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs + 59'500});
@@ -51,14 +51,14 @@ TEST(FutureEvents, WithinTheAllowedSkewCount) {
 }
 
 TEST(FutureEvents, AreFineWithoutAWallClock) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kTimeRules));
   engine.feed(0, event_at(400'000));
   engine.drain();
   EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs + 399'500});
 }
 
 TEST(IdlePartitions, LetAlertsResolveThoughTrafficHasStopped) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kTimeRules), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.run(100);  // ten seconds
   const std::vector<v1::AlertEvent> alerts = engine.alerts();
@@ -71,7 +71,7 @@ TEST(IdlePartitions, LetAlertsResolveThoughTrafficHasStopped) {
 TEST(IdlePartitions, HoldTimeBackIfTheTimeoutIsNever) {
   EngineOptions options = with_wall_clock();
   options.idle_timeout.reset();
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kTimeRules), options);
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.run(100);
   EXPECT_EQ(engine.evaluate->watermark(), EventTime{kBaseMs - 200});
@@ -79,7 +79,7 @@ TEST(IdlePartitions, HoldTimeBackIfTheTimeoutIsNever) {
 }
 
 TEST(IdlePartitions, ThatNeverHadAnEventHoldNobodyBack) {
-  Engine engine(plan_of(kRules), with_wall_clock(2));
+  Engine engine(plan_of(kTimeRules), with_wall_clock(2));
   for (int64_t ms = 0; ms < 10'000; ms += 100) {
     engine.feed(0, event_at(ms));
     engine.run(1);
@@ -90,7 +90,7 @@ TEST(IdlePartitions, ThatNeverHadAnEventHoldNobodyBack) {
 }
 
 TEST(IdlePartitions, KeepTheirWatermarkAcrossACrash) {
-  Engine engine(plan_of(kRules), with_wall_clock());
+  Engine engine(plan_of(kTimeRules), with_wall_clock());
   for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms));
   engine.run(100);
   const std::optional<EventTime> before = engine.evaluate->watermark();
@@ -107,7 +107,7 @@ TEST(IdlePartitions, KeepTheirWatermarkAcrossACrash) {
 // Seed 347 of tests/simulation: both workers waited for their next transaction until a clock that had been set back had come as far as
 // before.
 TEST(AClockSetBack, HoldsUpNeitherStage) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kTimeRules));
   engine.now_ms += 3'600'000;
   engine.feed(0, event_at(0));
   engine.run(20);

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-constexpr const char* kRules = R"(
+constexpr const char* kWorkerRules = R"(
 groups:
 - name: chat
   interval: 1s
@@ -34,7 +34,7 @@ std::string success(int64_t at_ms) { return event_at(at_ms, R"(,"region":"eu","l
 std::string at(int64_t ms) { return format_rfc3339(kBaseMs + ms); }
 
 TEST(Workers, AnErrorBurstFiresAndResolves) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));
   for (const int64_t ms : {3'100, 3'200, 3'300, 3'400, 20'000}) engine.feed(0, success(ms));
   engine.drain();
@@ -70,7 +70,7 @@ TEST(Workers, EvidenceOfNothingIsWrittenAsZero) {
 }
 
 TEST(Workers, AlertRecordsCarryTheirKeyAndCloudEventsHeaders) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, failure(100));
   engine.feed(0, success(20'000));
   engine.drain();
@@ -88,7 +88,7 @@ TEST(Workers, AlertRecordsCarryTheirKeyAndCloudEventsHeaders) {
 }
 
 TEST(Workers, ALateEventCountsFromTheFirstTickAfterItsPartitionsWatermark) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, success(1'000));
   engine.feed(0, success(3'600));  // watermark 3.1 s: what comes now takes part from tick 4 s on
   engine.feed(0, failure(500));
@@ -104,7 +104,7 @@ TEST(Workers, ALateEventCountsFromTheFirstTickAfterItsPartitionsWatermark) {
 }
 
 TEST(Workers, ALossOfFramesIsNotForgottenWhenThePartitionGoesWithATransactionThatCommitted) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, failure(100));
   engine.feed(0, success(20'000));
   for (int i = 0; i < 100 && engine.evaluate->counters().alerts == 0; ++i) engine.run(1);
@@ -115,7 +115,7 @@ TEST(Workers, ALossOfFramesIsNotForgottenWhenThePartitionGoesWithATransactionTha
 }
 
 TEST(Workers, WhatWasReadOfALostPartitionIsDropped) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, success(1'000));
   engine.drain();
   engine.feed(0, success(1'010));
@@ -137,12 +137,12 @@ TEST(Workers, AtTheEndATransactionThatFailedIsLeftToTheNextOwner) {
     for (const int64_t ms : {100, 2'100, 2'200}) engine.feed(0, failure(ms));
     engine.feed(0, success(20'000));
   };
-  Engine undisturbed(plan_of(kRules));
+  Engine undisturbed(plan_of(kWorkerRules));
   feed(undisturbed);
   undisturbed.drain();
   for (const char* const id : {"aggregate", "evaluate"}) {
     SCOPED_TRACE(id);
-    Engine engine(plan_of(kRules));
+    Engine engine(plan_of(kWorkerRules));
     feed(engine);
     engine.log.fail_next_commit(StatusCode::kUnavailable, log::FaultPoint::kBefore, id);
     const auto submitted = [&] {
@@ -155,14 +155,14 @@ TEST(Workers, AtTheEndATransactionThatFailedIsLeftToTheNextOwner) {
     EXPECT_TRUE(engine.evaluate->close().ok());
     EXPECT_EQ(engine.aggregate->counters().rewinds + engine.evaluate->counters().rewinds, 0U);
     EXPECT_EQ(engine.evaluate->counters().restores, restores);
-    engine.restart(plan_of(kRules));
+    engine.restart(plan_of(kWorkerRules));
     engine.drain();
     EXPECT_EQ(sorted_lines(engine.alerts()), sorted_lines(undisturbed.alerts()));
   }
 }
 
 TEST(Workers, AnEventLaterThanAllowedCountsNowhere) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, success(30'000));
   engine.feed(0, failure(9'000));  // 20.5 s behind the watermark
   engine.feed(0, failure(9'499));
@@ -182,7 +182,7 @@ std::vector<std::pair<std::string, std::string>> headers_of(const log::LogEntry&
 TEST(Workers, DeadLettersCarryTheirOriginAndReason) {
   EngineOptions options;
   options.inputs = 2;
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kWorkerRules), options);
   const std::string bad_event = event_at(200, R"(,"latency_ms":-1)");
   engine.feed(1, success(100));
   engine.feed(1, "[" + success(150) + "," + bad_event + "]");
@@ -202,7 +202,7 @@ TEST(Workers, DeadLettersCarryTheirOriginAndReason) {
 }
 
 TEST(Workers, ADeadLetterIsCutToItsLargestSize) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, "{" + std::string(950'000, 'x'));
   engine.drain();
   const std::vector<log::LogEntry> letters = engine.log.entries({"dead-letters", 0});
@@ -214,7 +214,7 @@ TEST(Workers, ADeadLetterIsCutToItsLargestSize) {
 // --- What a restart reads
 
 TEST(Workers, AWorkerWhoseNameIsTakenTakesItBackOnceAndEndsTheSecondTime) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   const auto join_under_its_name = [&](log::ConsumerListener& listener) {
     log::MemoryConsumerOptions options;
     options.group = "aggregate";
@@ -240,7 +240,7 @@ TEST(Workers, AWorkerWhoseNameIsTakenTakesItBackOnceAndEndsTheSecondTime) {
 }
 
 TEST(Restart, AStoreThatHasEverythingReadsNothingOfTheChangelog) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
   engine.crash();
@@ -251,7 +251,7 @@ TEST(Restart, AStoreThatHasEverythingReadsNothingOfTheChangelog) {
 }
 
 TEST(Restart, AStoreBehindTheChangelogReadsWhatItLacks) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
   const size_t before = engine.log.entries({"changelog", 0}).size();
@@ -266,7 +266,7 @@ TEST(Restart, AStoreBehindTheChangelogReadsWhatItLacks) {
 }
 
 TEST(Restart, AnEmptyStoreReadsTheWholeChangelog) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
   const size_t all = engine.log.entries({"changelog", 0}).size();
@@ -278,7 +278,7 @@ TEST(Restart, AnEmptyStoreReadsTheWholeChangelog) {
 }
 
 TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
   engine.crash(true);
@@ -292,7 +292,7 @@ TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
 // Seed 3561 of tests/simulation: a member that stands still between learning the committed offset and reading the changelog finds what the
 // next owner has committed since. It ended with a loss of data that there was not.
 TEST(Restart, StateThatIsAheadIsLookedAtOnceMoreThenRefused) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
   const auto committed = engine.log.committed("evaluate", {"partials", 0});
@@ -308,7 +308,7 @@ TEST(Restart, StateThatIsAheadIsLookedAtOnceMoreThenRefused) {
 }
 
 TEST(Restart, AnOlderCopyOfTheStateIsRefusedIfItsChangelogIsGone) {
-  Engine engine(plan_of(kRules));
+  Engine engine(plan_of(kWorkerRules));
   engine.feed(0, failure(100));
   engine.feed(0, failure(2'300));
   engine.drain();
@@ -331,7 +331,7 @@ struct Pace {
 Pace pace_at(int64_t ms_behind) {
   EngineOptions options;
   options.poll_records_max = 200;
-  Engine engine(plan_of(kRules), options);
+  Engine engine(plan_of(kWorkerRules), options);
   engine.now_ms = kBaseMs + ms_behind;
   for (int64_t ms = 0; ms < 6'000; ++ms) engine.feed(0, ms % 1'000 < 500 ? failure(ms) : success(ms));
   engine.run(30);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "tests/unit/sketch/encoded.h"
+
 namespace tocsin {
 namespace {
 
@@ -29,12 +31,6 @@ TDigest digest_of(const std::vector<uint32_t>& values) {
   TDigest digest;
   digest.add_sorted(std::span<const uint32_t>(values));
   return digest;
-}
-
-std::string encoded(const TDigest& digest) {
-  std::string bytes;
-  digest.encode(bytes);
-  return bytes;
 }
 
 TEST(SketchParts, ListsOfValuesPutTogetherAreTheDigestOfAllValues) {
