@@ -77,8 +77,10 @@ Result<std::pair<int64_t, int64_t>> KafkaReader::bounds(const log::TopicPartitio
     if (!readable.ok()) return readable.status();
     if (*readable >= *written) return std::pair(*low, *readable);
     if (options_.stop.stop_requested() || deadline.passed()) {
-      return unavailable(fmt::format("{}: a transaction has not ended: records before offset {} are written, those before {} readable",
-                                     name_of(partition), *written, *readable));
+      return unavailable(
+          fmt::format("{}: a transaction has not ended: records before offset {} are written, those before {} readable; if "
+                      "that lasts for minutes, see \"A partition on which nothing moves\" in docs/operations.md",
+                      name_of(partition), *written, *readable));
     }
     std::this_thread::sleep_for(pause);
   }

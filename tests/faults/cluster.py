@@ -150,7 +150,7 @@ def offsets_by_outcome(directory, topic):
     if not files:
         raise Failure(f"there is no log of {topic} in {directory}")
     outcomes = {"COMMIT": set(), "ABORT": set(), "open": set()}
-    text = kafka_tool("org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(files))
+    text = kafka_tool("kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(files))
     read_segments(text, outcomes)
     return outcomes
 
