@@ -288,7 +288,11 @@ class Service:
             done = status.get("ready") and status.get("lag") == 0 and (events is None or status.get("events", 0) >= events) and status.get("evaluatedAt", "") > until
             return status["evaluatedAt"] if done and time.monotonic() - seen["since"] >= quiet_s else None
 
-        return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)
+        try:
+            return wait_until("everything read and evaluated", quiet, timeout_s, 0.3)
+        except Failure as failure:
+            told = [f"{process.instance}: ...{process.log()[-3000:]}" for process in self.processes]
+            raise Failure(f"{failure}\n" + "\n".join([*map(str, self.last_statuses()), *told])) from None
 
 
 def backtest(rules, events, out, config=None, until=None):
