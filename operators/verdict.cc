@@ -47,9 +47,7 @@ std::optional<Fraction> exact_value(const AggregateRef& aggregate, const Total& 
 
 Integer to_integer(Uint128 value) { return (Integer(static_cast<uint64_t>(value >> 64)) << 64) + Integer(static_cast<uint64_t>(value)); }
 
-Rational to_rational(const Fraction& fraction) {
-  return rules::fraction(to_integer(fraction.numerator), to_integer(fraction.denominator));
-}
+Rational to_rational(const Fraction& fraction) { return rules::fraction(to_integer(fraction.numerator), to_integer(fraction.denominator)); }
 
 double to_nearest_double(const Fraction& fraction) {
   constexpr Uint128 kExact = Uint128{1} << 53;

@@ -223,8 +223,8 @@ std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transacti
   };
   const auto call = std::make_shared<Call>(Call{client_, partition_list(transaction.offsets), group, {}});
   const auto send = [call, timeout_ms = std::max(deadline.remaining_ms(), 1)] {
-    call->error =
-        failure(ErrorHandle(rd_kafka_send_offsets_to_transaction(call->client->get(), call->offsets.get(), call->group->get(), timeout_ms)));
+    call->error = failure(
+        ErrorHandle(rd_kafka_send_offsets_to_transaction(call->client->get(), call->offsets.get(), call->group->get(), timeout_ms)));
   };
   if (offsets_.run(send, deadline.later(kOffsetsGrace))) return call->error;
   return TransactionError{.code = RD_KAFKA_RESP_ERR__TIMED_OUT, .message = "sending offsets did not end by its time-out"};

@@ -82,9 +82,8 @@ void run_to(Copier& copier, int64_t end, const Chaos& chaos) {
   auto deadline = std::chrono::steady_clock::now() + limit;
   while (!copier.at_end(end) || !chaos.over()) {
     if (!chaos.over()) deadline = std::chrono::steady_clock::now() + limit;
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline)
-        << "the copier does not reach the end: " << copier.committed << " committed, " << copier.unknown << " of unknown outcome, "
-        << copier.aborted << " aborted";
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the copier does not reach the end: " << copier.committed << " committed, "
+                                                          << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted";
     const Status status = copier.step();
     ASSERT_TRUE(status.ok() || status.code() == StatusCode::kUnavailable) << status.message();
   }

@@ -68,8 +68,8 @@ TEST(Memory, AFloodOfLabelsKeepsBytesBoundedAndTotalsEqualTheReference) {
   constexpr size_t kOpenBytes = 50'000;
   // Few records at a time: a full flush is noticed between polls.
   Engine engine(plan_of(kMemoryRules), {.poll_records_max = 50,
-                                  .series = {.max_series = 100'000, .bytes = kSeriesBytes, .cache_bytes = kCacheBytes},
-                                  .flush_bytes = kOpenBytes});
+                                        .series = {.max_series = 100'000, .bytes = kSeriesBytes, .cache_bytes = kCacheBytes},
+                                        .flush_bytes = kOpenBytes});
   flood(engine);
   size_t most = 0;
   for (int i = 0; i < 200; ++i) {
