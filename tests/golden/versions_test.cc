@@ -28,7 +28,7 @@ void expect_refused(const Status& status, const std::string& what) {
 // Runs until some step fails.
 Status failure_of(Engine& engine) {
   for (int i = 0; i < 50; ++i) {
-    const Status status = engine.step();
+    Status status = engine.step();
     if (!status.ok()) return status;
   }
   return {};
