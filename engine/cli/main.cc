@@ -105,6 +105,6 @@ int main(int argc, char** argv) {
     return cli::leave(cli::run_and_flush(argc, argv));
   } catch (const std::exception& error) {
     // fmt::print() throws where it cannot write.
-    return cli::report(std::ferror(stdout) != 0 ? cli::output_failed(error.what()) : internal_error(error.what()));
+    return cli::leave(cli::report(std::ferror(stdout) != 0 ? cli::output_failed(error.what()) : internal_error(error.what())));
   }
 }

@@ -227,6 +227,7 @@ std::optional<TransactionError> KafkaProducer::send_offsets(const log::Transacti
         ErrorHandle(rd_kafka_send_offsets_to_transaction(call->client->get(), call->offsets.get(), call->group->get(), timeout_ms)));
   };
   if (offsets_.run(send, deadline.later(kOffsetsGrace))) return call->error;
+  client_->events().deliveries = nullptr;  // the client outlives this transaction's, and nobody polls it any more
   return TransactionError{.code = RD_KAFKA_RESP_ERR__TIMED_OUT, .message = "sending offsets did not end by its time-out"};
 }
 

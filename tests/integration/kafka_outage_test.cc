@@ -116,7 +116,7 @@ TEST(KafkaOutage, ABrokerKilledAmidTransactionsCostsNoRecordAndDoublesNone) {
       broker().start();
     }
   });
-  run_to(copier, kRecords + 1, chaos);
+  ASSERT_NO_FATAL_FAILURE(run_to(copier, kRecords + 1, chaos));
   std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
   expect_each_once(output);
 }
@@ -135,7 +135,7 @@ TEST(KafkaOutage, ABrokerThatStandsStillForLongerThanASessionStopsNobody) {
       broker().resume();
     }
   });
-  run_to(copier, kRecords + 1, chaos);
+  ASSERT_NO_FATAL_FAILURE(run_to(copier, kRecords + 1, chaos));
   std::cerr << copier.committed << " committed, " << copier.unknown << " of unknown outcome, " << copier.aborted << " aborted\n";
   expect_each_once(output);
 }
