@@ -92,7 +92,10 @@ Result<std::vector<Creation>> outcomes(const rd_kafka_CreateTopics_result_t* res
 
 Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(AdminOptions options) {
   TOCSIN_RETURN_IF_ERROR(check_properties(options.user));
-  Result<ConfHandle> conf = make_conf(common_defaults(options.client_id), options.user, {{"allow.auto.create.topics", "false"}});
+  Properties defaults = common_defaults(options.client_id);
+  // A broker that has just started may list no brokers at first, and librdkafka then waits for so long before it asks again.
+  defaults["topic.metadata.refresh.interval.ms"] = "500";
+  Result<ConfHandle> conf = make_conf(defaults, options.user, {{"allow.auto.create.topics", "false"}});
   if (!conf.ok()) return conf.status();
   Result<std::shared_ptr<Client>> client = Client::open(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!client.ok()) return client.status();

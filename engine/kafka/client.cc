@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -36,6 +37,17 @@ void on_error(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) 
 
 void on_delivery(rd_kafka_t* /*client*/, const rd_kafka_message_t* message, void* opaque) {
   if (DeliverySink* sink = events_of(opaque).deliveries; sink != nullptr) sink->delivered(*message);
+}
+
+std::string property_of(rd_kafka_t* client, const char* name) {
+  const rd_kafka_conf_t* conf = rd_kafka_conf(client);
+  size_t size = 0;
+  rd_kafka_conf_res_t found = rd_kafka_conf_get(conf, name, nullptr, &size);
+  std::string value(size, '\0');
+  if (found == RD_KAFKA_CONF_OK) found = rd_kafka_conf_get(conf, name, value.data(), &size);
+  TOCSIN_CHECK(found == RD_KAFKA_CONF_OK, "librdkafka does not know a property that each of its clients has");
+  value.resize(std::strlen(value.c_str()));  // it counts the zero at the end
+  return value;
 }
 
 }  // namespace
@@ -71,13 +83,9 @@ std::string Client::member_id() const {
   return result;
 }
 
-Duration Client::session_timeout() const {
-  std::array<char, 32> text{};
-  size_t size = text.size();
-  const rd_kafka_conf_res_t found = rd_kafka_conf_get(rd_kafka_conf(client_), "session.timeout.ms", text.data(), &size);
-  TOCSIN_CHECK(found == RD_KAFKA_CONF_OK, "librdkafka knows no session.timeout.ms");
-  return Duration{std::atoll(text.data())};
-}
+Duration Client::session_timeout() const { return Duration{std::atoll(property_of(client_, "session.timeout.ms").c_str())}; }
+
+void look_for_brokers(rd_kafka_t* client) { rd_kafka_brokers_add(client, property_of(client, "bootstrap.servers").c_str()); }
 
 Properties common_defaults(const std::string& client_id) {
   return {

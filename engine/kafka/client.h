@@ -67,6 +67,12 @@ class Client {
   ClientEvents events_;
 };
 
+// Names the bootstrap servers to librdkafka again; for a client that has heard of no broker for seconds. When an answer lists topics but
+// no brokers, as that of a broker does whose own session has just ended, librdkafka (2.10 and later, issue 5301) drops all it knows;
+// the rest of that answer may then cancel the start from the bootstrap servers that this begins, and no other ever begins. A needless
+// call costs a few bytes, which librdkafka keeps.
+void look_for_brokers(rd_kafka_t* client);
+
 // What all clients share: the connection's properties over defaults for low latency.
 Properties common_defaults(const std::string& client_id);
 

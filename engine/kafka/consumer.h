@@ -43,6 +43,10 @@
 
 namespace tocsin::kafka {
 
+// A consumer to which nothing is assigned looks for the brokers so often. Each time librdkafka keeps a few bytes, and a member may have
+// nothing to read for ever.
+inline constexpr Duration kLookFirst{5'000}, kLookMax{30'000};
+
 class KafkaGroupMetadata final : public log::GroupMetadata {
  public:
   explicit KafkaGroupMetadata(GroupMetadataHandle handle) : handle_(std::move(handle)) {}
@@ -101,6 +105,7 @@ class KafkaConsumer final : public log::GroupConsumer {
   void stop_reading();
   Status check_alive();
   Status start_anew();
+  void look_for_brokers();
   void answer_probes();
 
   // Second phase.
@@ -133,6 +138,8 @@ class KafkaConsumer final : public log::GroupConsumer {
   Status broken_;                             // kDataLoss
   Deadline first_session_;                    // until then the group has given client_ one member id at most,
   std::string first_member_id_;               // this one; "" if none was seen by then
+  Duration look_interval_ = kLookFirst;
+  Deadline look_ = Deadline::in(kLookFirst);  // for the brokers
   bool replaced_ = false;                     // client_ took the place of one that was fenced
   Status fenced_;
   bool in_listener_ = false;

@@ -38,6 +38,7 @@ Status KafkaConsumer::act() {
   if (!fenced_.ok()) return fenced_;
   act_on_rebalances();
   TOCSIN_RETURN_IF_ERROR(check_alive());
+  look_for_brokers();
   if (pending_.has_value()) TOCSIN_RETURN_IF_ERROR(advance_pending(kAskTimeoutMs));
   if (!broken_.ok()) return broken_;
   TOCSIN_RETURN_IF_ERROR(restore_ranges());
@@ -248,6 +249,17 @@ Status KafkaConsumer::start_anew() {
   TOCSIN_RETURN_IF_ERROR(subscribe());
   return unavailable(
       fmt::format("group '{}' no longer takes member '{}' for the one of that name; joining anew", options_.group, options_.member));
+}
+
+void KafkaConsumer::look_for_brokers() {
+  if (!assigned_.empty()) {
+    look_interval_ = kLookFirst;
+    look_ = Deadline::in(look_interval_);
+  }
+  if (!look_.passed()) return;
+  kafka::look_for_brokers(client_->get());
+  look_interval_ = std::min(look_interval_ * 2, kLookMax);
+  look_ = Deadline::in(look_interval_);
 }
 
 void KafkaConsumer::answer_probes() {

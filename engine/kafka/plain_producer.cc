@@ -2,16 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "engine/kafka/client.h"
 #include "engine/kafka/conf.h"
+#include "engine/kafka/deadline.h"
 #include "engine/kafka/handles.h"
 
 namespace tocsin::kafka {
 namespace {
 
-constexpr Duration kQueueFullStep{100};
+constexpr Duration kQueueFullStep{100}, kFlushStep{500};
+constexpr Duration kStalled{5'000};  // messages wait, and none was delivered for so long
 
 using ClientHandle = Handle<rd_kafka_t, &rd_kafka_destroy>;
 
@@ -24,9 +28,11 @@ struct KafkaPlainProducer::State {
   std::string last_error;  // what the client said last about its connections
   ClientHandle client;
   TopicHandle topic;  // goes before the client
+  Deadline stalled = Deadline::in(kStalled);
 
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     State& state = *static_cast<State*>(opaque);
+    state.stalled = Deadline::in(kStalled);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || !state.failure.ok()) return;
     state.failure = unavailable(fmt::format("topic {}: a message was not delivered: {}{}", state.topic_name, rd_kafka_err2str(message->err),
                                             state.last_error_note()));
@@ -34,6 +40,15 @@ struct KafkaPlainProducer::State {
   static void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
     // That all brokers are down only sums up what was said of each.
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) static_cast<State*>(opaque)->last_error = reason;
+  }
+
+  // Serves what has come back.
+  void serve(Duration timeout) {
+    rd_kafka_poll(client.get(), static_cast<int>(timeout.ms));
+    const bool waiting = rd_kafka_outq_len(client.get()) > 0;
+    if (waiting && !stalled.passed()) return;
+    if (waiting) look_for_brokers(client.get());
+    stalled = Deadline::in(kStalled);
   }
 
   std::string last_error_note() const { return last_error.empty() ? "" : fmt::format(" (last error: {})", last_error); }
@@ -97,6 +112,7 @@ Result<bool> KafkaPlainProducer::send(int32_t partition, std::string_view value,
   constexpr std::string_view kHeader = "content-type";
   // librdkafka takes the payload as void*, and only copies from it with F_COPY.
   void* payload = const_cast<char*>(value.data());
+  poll();
   if (!state_->failure.ok()) return state_->failure;
   rd_kafka_headers_t* headers = nullptr;
   if (!content_type.empty()) {
@@ -110,14 +126,11 @@ Result<bool> KafkaPlainProducer::send(int32_t partition, std::string_view value,
                                                {.vtype = RD_KAFKA_VTYPE_VALUE, .u = {.mem = {payload, value.size()}}},
                                                {.vtype = RD_KAFKA_VTYPE_HEADERS, .u = {.headers = headers}}}};
   const ErrorHandle error(rd_kafka_produceva(state_->client.get(), parts.data(), headers == nullptr ? 4 : 5));
-  if (!error) {
-    poll();
-    return true;
-  }
+  if (!error) return true;
   if (headers != nullptr) rd_kafka_headers_destroy(headers);  // still ours if nothing was sent
   const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-    rd_kafka_poll(state_->client.get(), static_cast<int>(kQueueFullStep.ms));
+    state_->serve(kQueueFullStep);
     return false;
   }
   const std::string text =
@@ -126,13 +139,19 @@ Result<bool> KafkaPlainProducer::send(int32_t partition, std::string_view value,
 }
 
 Status KafkaPlainProducer::flush(Duration timeout) {
-  const rd_kafka_resp_err_t error = rd_kafka_flush(state_->client.get(), static_cast<int>(timeout.ms));
+  const Deadline deadline = Deadline::in(timeout);
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  while (error != RD_KAFKA_RESP_ERR_NO_ERROR && state_->failure.ok()) {
+    error = rd_kafka_flush(state_->client.get(), deadline.remaining_ms(static_cast<int>(kFlushStep.ms)));
+    state_->serve(Duration{0});
+    if (deadline.passed()) break;
+  }
   if (!state_->failure.ok()) return state_->failure;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   return unavailable(fmt::format("topic {}: {} messages were not acknowledged within {}{}", state_->topic_name,
                                  rd_kafka_outq_len(state_->client.get()), format_duration(timeout), state_->last_error_note()));
 }
 
-void KafkaPlainProducer::poll() { rd_kafka_poll(state_->client.get(), 0); }
+void KafkaPlainProducer::poll() { state_->serve(Duration{0}); }
 
 }  // namespace tocsin::kafka

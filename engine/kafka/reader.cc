@@ -62,8 +62,9 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(ReaderOptions options) {
 
 Result<int64_t> KafkaReader::ask(const log::TopicPartition& partition, int64_t spec, Isolation isolation) const {
   const auto offsets = list_offsets(*client_, {{partition, spec}}, isolation, kBoundsTimeoutMs);
-  if (!offsets.ok()) return offsets.status();
-  return offsets->front();
+  if (offsets.ok()) return offsets->front();
+  look_for_brokers(client_->get());
+  return offsets.status();
 }
 
 Result<std::pair<int64_t, int64_t>> KafkaReader::bounds(const log::TopicPartition& partition) {
@@ -108,6 +109,7 @@ Status KafkaReader::read_assigned(const log::TopicPartition& partition, int64_t 
     // Asked at every record: a long changelog must not hold up the end of the process.
     if (options_.stop.stop_requested()) return unavailable(fmt::format("reading {} was stopped", name_of(partition)));
     if (*progress == Progress::kSome || !deadline.passed()) continue;
+    look_for_brokers(client_->get());
     const std::optional<Status> cause = std::exchange(client_->events().error, std::nullopt);
     return unavailable(fmt::format("reading {}: nothing came for {} ms before offset {}{}{}", name_of(partition),
                                    options_.progress_timeout.ms, to, cause.has_value() ? "; " : "",

@@ -9,6 +9,7 @@ from harness import wait_until
 from run import TWO, Scenario
 
 TRANSACTION_TIMEOUT_S = 10
+BROKER_SESSION_S = 2  # deploy/kafka/broker.sh's default
 
 
 def again_and_again(fault, reserve_s):
@@ -47,7 +48,15 @@ def kill_and_restart(run):
 
 
 def stand_still(run):
-    seconds = TRANSACTION_TIMEOUT_S + 1 + run.chance.random() * 4
+    pause(run, TRANSACTION_TIMEOUT_S + 1 + run.chance.random() * 4)
+
+
+def stand_still_briefly(run):
+    """The controller takes the broker for lost, and it says for a moment that there are no brokers at all."""
+    pause(run, BROKER_SESSION_S + 0.5 + run.chance.random() * 6)
+
+
+def pause(run, seconds):
     run.broker.send(signal.SIGSTOP)
     time.sleep(seconds)
     run.broker.send(signal.SIGCONT)
@@ -84,6 +93,8 @@ SCENARIOS = [
              processes=TWO),
     Scenario("broker-stop", "the broker stopped with SIGSTOP for longer than the transaction time-out", again_and_again(stand_still, 20),
              seconds=180, processes=TWO),
+    Scenario("broker-pause", "the broker stopped with SIGSTOP for longer than its own session",
+             again_and_again(stand_still_briefly, 20), seconds=180, processes=TWO),
     Scenario("three-brokers", "one of three brokers killed or stopped, leaders move (3 replicas, 2 in step)",
              again_and_again(lose_one_of_three, 30), seconds=240, processes=TWO, broker=Brokers, replicas=3, progress=True),
 ]

@@ -174,6 +174,42 @@ TEST(KafkaOutage, AMemberWhoseSessionEndedIsFencedByWhatMayBeItsOwnEcho) {
   EXPECT_TRUE(committed.ok()) << committed.status().message();
 }
 
+// A broker whose own session has ended answers questions about topics with a list of no brokers at all, and librdkafka forgets those it knew.
+// With this strategy it never looks for them by itself; without it, mostly.
+TEST(KafkaOutage, ClientsLookForTheBrokersAgainAfterAnAnswerThatListsNone) {
+  const Properties never_again = {{"metadata.recovery.strategy", "none"}, {"topic.metadata.refresh.interval.ms", "100"}};
+  const std::string input = make_topic("input", 1);
+  fill(input, 0, 5);
+  Member member(unique("group"), "m0", {input});
+  member.options.user.insert(never_again.begin(), never_again.end());
+  member.join();
+  ASSERT_TRUE(member.poll_until_seen(5).ok());
+  ReaderOptions options{.user = user_properties(), .client_id = "test-reader", .group = {}, .stop = {}};
+  options.user.insert(never_again.begin(), never_again.end());
+  const auto reader = must(open_reader(std::move(options)));
+  const auto ask = [&] { return reader->bounds({input, 0}).status(); };
+  ASSERT_TRUE(ask().ok());
+  const Chaos chaos([] {
+    for (const int working_ms : {0, 3'000}) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(working_ms));
+      broker().pause();
+      std::this_thread::sleep_for(std::chrono::milliseconds(7'500));
+      broker().resume();
+    }
+  });
+  std::thread asking([&] {
+    while (!chaos.over()) std::ignore = ask();
+  });
+  const Status status = member.poll_until([&] { return chaos.over(); });
+  asking.join();
+  ASSERT_TRUE(status.ok()) << status.message();
+  fill(input, 0, 5, 5);
+  EXPECT_TRUE(member.poll_until([&] { return member.seen.back().second == "9"; }).ok());
+  Status answered = ask();
+  if (!answered.ok()) answered = ask();  // the first may be the one that has to notice
+  EXPECT_TRUE(answered.ok()) << answered.message();
+}
+
 TEST(KafkaOutage, WithoutABrokerPollAndCommitEndAndSayWhy) {
   const std::string input = make_topic("input", 1);
   const std::string output = make_topic("output", 1);
