@@ -351,6 +351,9 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
   Result<std::vector<std::pair<std::string, int32_t>>> counts = consumer_->partition_counts();
   if (!counts.ok()) return counts.status();
   partition_counts_ = *counts;
+  for (const log::Assignment& assignment : partitions) {
+    TOCSIN_RETURN_IF_ERROR(committer_.believe(consumer_->sources()[static_cast<size_t>(assignment.source)], assignment.committed));
+  }
   std::vector<log::StartPosition> starts;
   for (const log::Assignment& assignment : partitions) {
     Input& in = input(assignment.source);

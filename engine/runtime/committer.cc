@@ -1,7 +1,10 @@
 #include "engine/runtime/committer.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "engine/base/test_switches.h"
 
@@ -47,10 +50,14 @@ void Committer::submit(log::Transaction transaction) {
   executor_.run([this, transaction = std::make_shared<log::Transaction>(std::move(transaction))] {
     const WallTime begin = clock_();
     recorder_.enter(FlightRecorder::Phase::kTransaction);
+    const std::vector<log::OffsetCommit> offsets = transaction->offsets;
     Result<log::CommitReceipt> outcome = commit_whole(producer_, std::move(*transaction));
     recorder_.enter(outcome.ok() ? after_commit_ : FlightRecorder::Phase::kRunning);
     const std::lock_guard lock(mutex_);
     durations_.observe(clock_() - begin);
+    if (outcome.ok()) {
+      for (const log::OffsetCommit& commit : offsets) committed_[commit.partition] = commit.offset;
+    }
     outcome_ = std::move(outcome);
     busy_ = false;
     // Under the lock: the waiter may destroy this object as soon as it has the outcome.
@@ -80,6 +87,16 @@ std::optional<Result<log::CommitReceipt>> Committer::wait_for(Duration patience)
   std::unique_lock lock(mutex_);
   done_.wait_for(lock, std::chrono::milliseconds(patience.ms), [this] { return !busy_; });
   return take();
+}
+
+Status Committer::believe(const log::TopicPartition& partition, const std::optional<log::CommittedOffset>& committed) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = committed_.find(partition);
+  if (known == committed_.end() || (committed && committed->offset >= known->second)) return {};
+  return unavailable(fmt::format(
+      "{}-{}: the brokers say that {} was committed, but this process has committed offset {}: the group's coordinator has not read all of "
+      "its log yet, or the topic was deleted; asking again",
+      partition.topic, partition.partition, committed ? fmt::format("offset {}", committed->offset) : "nothing", known->second));
 }
 
 Histogram Committer::durations() const {

@@ -53,6 +53,9 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
 
 Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::vector<log::Assignment>& partitions) {
   recorder_.enter(FlightRecorder::Phase::kRestoring);
+  for (const log::Assignment& assignment : partitions) {
+    TOCSIN_RETURN_IF_ERROR(committer_.believe(consumer_->sources()[static_cast<size_t>(assignment.source)], assignment.committed));
+  }
   std::vector<log::StartPosition> starts;
   for (const log::Assignment& assignment : partitions) {
     const Result<std::optional<int64_t>> rewind = restore(assignment);
