@@ -36,9 +36,9 @@ class Brokers(Broker):
         self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
         return self
 
-    def stop(self):
+    def kill(self):
         for node in self.nodes:
-            node.kill()  # in good order the last ones would wait for a majority
+            node.kill()
 
 
 def free_even_ports(count):

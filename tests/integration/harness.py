@@ -63,7 +63,7 @@ class Broker:
         return self
 
     def __exit__(self, *_):
-        self.stop()
+        self.kill()  # whatever state it is in; nobody wants its files
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def start(self, *options):

@@ -18,7 +18,7 @@ RULES = """groups:
     interval: 250ms
     rules:
       - alert: Errors
-        expr: errors[10s] >= 3
+        expr: errors[5m] >= 3
         by: [domain]
 """
 TWO_GROUPS = """groups:

@@ -2,6 +2,8 @@
 // read_committed consumer sees them now. A tombstone prints "null". With --places: partition, offset, key and value, with tabs between.
 
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <string>
 #include <string_view>
@@ -54,6 +56,7 @@ int dump(const std::string& bootstrap, const std::string& topic, bool places) {
 
 int main(int argc, char** argv) {
   const bool places = argc == 4 && std::string_view(argv[1]) == "--places";
+  spdlog::set_default_logger(spdlog::stderr_color_mt("kafka_dump"));  // what the client says is no record
   if (argc != 3 && !places) return fail("usage: kafka_dump [--places] BOOTSTRAP TOPIC");
   return dump(argv[argc - 2], argv[argc - 1], places);
 }
