@@ -34,6 +34,7 @@ inline constexpr std::array kDefects{
     Switch{"input_trusts_time_out", "stage 1 takes a transaction whose outcome is unknown for committed"},
     Switch{"partials_trusts_time_out", "stage 2 takes a transaction whose outcome is unknown for committed"},
     Switch{"aborted_not_done_again", "stage 1 goes on after an aborted transaction without reading its input again"},
+    Switch{"older_offset_believed", "a worker takes an older committed offset than it was told before or has committed"},
     Switch{"transactional_id_per_start", "each start of a worker takes a transactional id of its own"},
     Switch{"store_before_commit", "the store is written before the transaction is committed"},
     Switch{"lease_ignored", "a worker writes to the store though the partition has gone to another one of the process"},

@@ -89,14 +89,17 @@ std::optional<Result<log::CommitReceipt>> Committer::wait_for(Duration patience)
   return take();
 }
 
-Status Committer::believe(const log::TopicPartition& partition, const std::optional<log::CommittedOffset>& committed) const {
+Status Committer::believe(const log::TopicPartition& partition, const std::optional<log::CommittedOffset>& committed) {
   const std::lock_guard lock(mutex_);
   const auto known = committed_.find(partition);
-  if (known == committed_.end() || (committed && committed->offset >= known->second)) return {};
-  return unavailable(fmt::format(
-      "{}-{}: the brokers say that {} was committed, but this process has committed offset {}: the group's coordinator has not read all of "
-      "its log yet, or the topic was deleted; asking again",
-      partition.topic, partition.partition, committed ? fmt::format("offset {}", committed->offset) : "nothing", known->second));
+  if (known != committed_.end() && (!committed || committed->offset < known->second) && !test_switches::defect("older_offset_believed")) {
+    return unavailable(fmt::format(
+        "{}-{}: the brokers say that {} was committed, but it is known that offset {} was: the group's coordinator has not read all of its log "
+        "yet, or the topic was deleted; asking again",
+        partition.topic, partition.partition, committed ? fmt::format("offset {}", committed->offset) : "nothing", known->second));
+  }
+  if (committed) committed_[partition] = committed->offset;
+  return {};
 }
 
 Histogram Committer::durations() const {

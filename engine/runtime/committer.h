@@ -69,10 +69,10 @@ class Committer {
   // The same, but gives up after `patience`: nothing then, as from poll().
   std::optional<Result<log::CommitReceipt>> wait_for(Duration patience);
 
-  // What the brokers say was committed of a partition: kUnavailable if it lies before what was committed here, so that it cannot be. A group
-  // coordinator that was elected twice in short succession may answer from the part of its log that it has read by then
-  // (docs/delivery-guarantees.md); to go on from there would count events twice.
-  Status believe(const log::TopicPartition& partition, const std::optional<log::CommittedOffset>& committed) const;
+  // What the brokers say was committed of a partition: kUnavailable if it lies before what they said earlier or what was committed here, so
+  // that it cannot be. A group coordinator that was elected twice in short succession may answer from the part of its log that it has
+  // read by then (docs/delivery-guarantees.md); to go on from there would count events twice.
+  Status believe(const log::TopicPartition& partition, const std::optional<log::CommittedOffset>& committed);
 
   // Wall time that transactions took, whatever became of them.
   Histogram durations() const;
@@ -89,7 +89,7 @@ class Committer {
   std::condition_variable done_;
   bool busy_ = false;
   std::optional<Result<log::CommitReceipt>> outcome_;
-  std::map<log::TopicPartition, int64_t> committed_;  // the last offset of each partition, by transactions that are known to be committed
+  std::map<log::TopicPartition, int64_t> committed_;  // of each partition at least so much is
   Histogram durations_{Histogram::kCommitBoundsMs};
 };
 

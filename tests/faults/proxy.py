@@ -99,7 +99,7 @@ class Proxy:
     """Listens from the beginning; `target` is set when the broker is there."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)  # after a cut all come back at once
         self.port = self.listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self.target = None

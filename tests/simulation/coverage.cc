@@ -24,6 +24,7 @@ std::string_view describe(Event event) {
     case Event::kLateEndApplied: return "delayed end of a dead process's transaction, applied";
     case Event::kTimedOut: return "transaction timed out";
     case Event::kAssignmentWaited: return "assignment waited for a transaction in doubt";
+    case Event::kOffsetsOfThePast: return "committed offset asked for, one of the past answered";
     case Event::kFetchDelayed: return "poll without the records that were there";
     case Event::kBrokersAway: return "poll without brokers";
     case Event::kRestoreCutOff: return "restore cut off, tried again";

@@ -32,6 +32,7 @@ enum class Event : uint8_t {
   kLateEndApplied,
   kTimedOut,
   kAssignmentWaited,
+  kOffsetsOfThePast,
   // Reading.
   kFetchDelayed,
   kBrokersAway,

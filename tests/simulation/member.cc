@@ -51,7 +51,32 @@ Status Member::rewind() {
 
 Result<std::vector<log::StartPosition>> Member::on_assigned(const std::vector<log::Assignment>& partitions) {
   fate_.await(process_, Event::kCrashAssigned, true);
-  return worker_.on_assigned(partitions);
+  std::vector<log::Assignment> past = as_of_the_past(partitions);
+  const bool answered = !past.empty() && fate_.strikes(Event::kOffsetsOfThePast);
+  Result<std::vector<log::StartPosition>> starts = worker_.on_assigned(answered ? past : partitions);
+  if (starts.ok()) {
+    for (const log::Assignment& assignment : partitions) {
+      if (assignment.committed) believed_[assignment.source] = assignment.committed->offset;
+    }
+  }
+  return starts;
+}
+
+// What a coordinator says that has read only a part of its log; empty if the worker could not know better, having had none of the
+// partitions before.
+std::vector<log::Assignment> Member::as_of_the_past(std::vector<log::Assignment> partitions) const {
+  bool changed = false;
+  for (log::Assignment& assignment : partitions) {
+    const auto believed = believed_.find(assignment.source);
+    if (believed == believed_.end() || !assignment.committed) continue;
+    changed = true;
+    if (believed->second % 2 == 0) {
+      assignment.committed.reset();
+    } else {
+      assignment.committed->offset = believed->second - 1;
+    }
+  }
+  return changed ? partitions : std::vector<log::Assignment>();
 }
 
 void Member::on_revoked(const std::vector<int32_t>& sources) {

@@ -7,6 +7,8 @@
 // Lifetime: less than the log's, the fate's and the worker's.
 // Failure:  as the ports; Crash out of the listener's calls and of restores.
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,6 +38,7 @@ class Member final : public log::GroupConsumer, private log::ConsumerListener {
   void expire() { log_.expire(*consumer_); }
 
  private:
+  std::vector<log::Assignment> as_of_the_past(std::vector<log::Assignment> partitions) const;
   Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override;
   void on_revoked(const std::vector<int32_t>& sources) override;
   void on_lost(const std::vector<int32_t>& sources) override;
@@ -48,6 +51,7 @@ class Member final : public log::GroupConsumer, private log::ConsumerListener {
   Process& process_;
   log::ConsumerListener& worker_;
   std::unique_ptr<log::GroupConsumer> consumer_;
+  std::map<int32_t, int64_t> believed_;  // by source: the offset that the worker was given last, and took
 };
 
 class Reader final : public log::PartitionReader {

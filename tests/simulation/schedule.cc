@@ -80,7 +80,8 @@ bool Schedule::strikes(Event fault) {
   switch (fault) {
     case Event::kFetchDelayed:
     case Event::kBrokersAway:
-    case Event::kRestoreCutOff: rate = mix_.network; break;
+    case Event::kRestoreCutOff:
+    case Event::kOffsetsOfThePast: rate = mix_.network; break;
     case Event::kDiskFull: rate = mix_.disks ? 400 : 0; break;
     default: rate = mix_.answer; break;
   }

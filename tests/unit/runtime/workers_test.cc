@@ -147,6 +147,11 @@ TEST(Workers, DoNotBelieveThatLessWasCommittedThanTheyHaveCommitted) {
   };
   check(*engine.aggregate, engine.log.committed("aggregate", {"in", 0}));
   check(*engine.evaluate, engine.log.committed("evaluate", {"partials", 0}));
+  engine.crash();
+  engine.start();  // it has committed nothing now, but was told
+  const auto told = engine.log.committed("aggregate", {"in", 0});
+  ASSERT_TRUE(engine.aggregate->on_assigned({{0, told}}).ok());
+  check(*engine.aggregate, told);
 }
 
 TEST(Workers, AtTheEndATransactionThatFailedIsLeftToTheNextOwner) {
@@ -322,6 +327,8 @@ TEST(Restart, StateThatIsAheadIsLookedAtOnceMoreThenRefused) {
   EXPECT_EQ(assigned(committed->offset - 2), StatusCode::kUnavailable);
   EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kUnavailable);
   EXPECT_EQ(assigned(committed->offset), StatusCode::kOk);
+  engine.crash();
+  engine.start();
   EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kUnavailable);
   EXPECT_EQ(assigned(committed->offset - 1), StatusCode::kDataLoss);
 }
