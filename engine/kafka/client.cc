@@ -89,8 +89,12 @@ void look_for_brokers(rd_kafka_t* client) { rd_kafka_brokers_add(client, propert
 
 Properties common_defaults(const std::string& client_id) {
   return {
-      {"client.id", client_id},       {"socket.nagle.disable", "true"},     {"socket.keepalive.enable", "true"},
-      {"reconnect.backoff.ms", "50"}, {"reconnect.backoff.max.ms", "1000"}, {"topic.metadata.refresh.interval.ms", "30000"},
+      {"client.id", client_id},
+      {"socket.nagle.disable", "true"},
+      {"socket.keepalive.enable", "true"},
+      {"reconnect.backoff.ms", "50"},
+      {"reconnect.backoff.max.ms", "1000"},
+      {"topic.metadata.refresh.interval.ms", "30000"},
       {"socket.connection.setup.timeout.ms", "10000"},
   };
 }

@@ -174,8 +174,8 @@ TEST(KafkaOutage, AMemberWhoseSessionEndedIsFencedByWhatMayBeItsOwnEcho) {
   EXPECT_TRUE(committed.ok()) << committed.status().message();
 }
 
-// A broker whose own session has ended answers questions about topics with a list of no brokers at all, and librdkafka forgets those it knew.
-// With this strategy it never looks for them by itself; without it, mostly.
+// A broker whose own session has ended answers questions about topics with a list of no brokers at all, and librdkafka forgets those it
+// knew. With this strategy it never looks for them by itself; without it, mostly.
 TEST(KafkaOutage, ClientsLookForTheBrokersAgainAfterAnAnswerThatListsNone) {
   const Properties never_again = {{"metadata.recovery.strategy", "none"}, {"topic.metadata.refresh.interval.ms", "100"}};
   const std::string input = make_topic("input", 1);

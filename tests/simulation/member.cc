@@ -44,7 +44,7 @@ Status Member::poll(Duration /*timeout*/, log::RecordBatch& batch) {
 }
 
 Status Member::rewind() {
-  const Status rewound = consumer_->rewind();
+  Status rewound = consumer_->rewind();
   if (rewound.code() == StatusCode::kUnavailable) fate_.count(Event::kAssignmentWaited);
   return rewound;
 }
