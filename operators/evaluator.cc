@@ -86,9 +86,12 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
       ++counters_.frames;
       if (applied->novelty == InputTracker::Novelty::kDuplicate) {
         ++counters_.duplicate_frames;
+        repeated_.insert(offset);
         next_offset_ = offset + 1;
         return {};
       }
+    } else if (repeated_.contains(offset) && !test_switches::defect("repeated_frame_replayed")) {
+      return {};
     }
     const auto held = held_.find(offset);
     const EventTime not_before = held == held_.end() ? EventTime::min() : held->second;

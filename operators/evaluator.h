@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -178,6 +179,7 @@ class Evaluator {
   std::vector<RuleFamily> families_;
   InputTracker inputs_;
   FrameAssembler assembler_;
+  std::set<int64_t> repeated_;         // frames, by the offset of the last part, that were dropped, and have to be when read again
   std::map<int64_t, EventTime> held_;  // frames, by offset, whose rows may not take effect before a tick
   PendingRows pending_;
   Arrivals arrivals_;  // of the rows in pending_, and of those that took effect within the longest interval

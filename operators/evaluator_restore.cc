@@ -94,6 +94,8 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   if (const auto oldest = assembler_.oldest_offset()) rewind = std::min(rewind, *oldest);
   row.set_rewind_offset(rewind);
   inputs_.save(row);
+  repeated_.erase(repeated_.begin(), repeated_.lower_bound(rewind));
+  row.mutable_repeated()->Assign(repeated_.begin(), repeated_.end());
   std::erase_if(held_, [&](const auto& entry) { return evaluated_ && entry.second <= *evaluated_; });
   for (const auto& [offset, effect] : held_) {
     v1::HeldFrame& held = *row.add_held();
@@ -105,7 +107,7 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   row.set_plan(plan_->version);
   row.set_resolution_ms(plan_->resolution.ms);
   row.set_partitions(options_.partitions);
-  row.set_format(kStateFormat);
+  row.set_format(state_format());
   overlay_.put(keys::position(options_.partition), row.SerializeAsString());
   return overlay_.seal();
 }
@@ -126,6 +128,7 @@ Status Evaluator::restore() {
   next_offset_ = row.next_offset();
   restored_rewind_offset_ = row.rewind_offset();
   inputs_.restore(row);
+  repeated_.insert(row.repeated().begin(), row.repeated().end());
   if (!test_switches::defect("held_frames_forgotten")) {
     for (const v1::HeldFrame& held : row.held()) held_[held.offset()] = EventTime{held.effect_ms()};
   }

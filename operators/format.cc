@@ -13,20 +13,20 @@ constexpr std::string_view kKinds = "gpeiz";  // operators/keys.h
 }  // namespace
 
 Status check_state_format(uint32_t format, uint32_t partition) {
-  if (format <= kStateFormat) return {};
+  if (format <= state_format()) return {};
   return data_loss(fmt::format(
       "the state of partials partition {} has format {}, and this version of Tocsin reads up to {}: a newer version has written "
       "it. Nothing was changed; start that version, or a later one, here too",
-      partition, format, kStateFormat));
+      partition, format, state_format()));
 }
 
 Status check_frame_format(uint32_t format, std::string_view worker, uint32_t partition, int64_t offset) {
-  if (format <= kFrameFormat) return {};
+  if (format <= frame_format()) return {};
   return data_loss(fmt::format(
       "the frame at offset {} of partials partition {}, of worker {}, has format {}, and this version of Tocsin reads up to {}: "
       "a newer version has written it. Nothing is lost; bring the processes with the role evaluate to that version, before those "
       "with the role aggregate",
-      offset, partition, worker, format, kFrameFormat));
+      offset, partition, worker, format, frame_format()));
 }
 
 Status check_changelog_record(std::string_view key, std::string_view value, uint32_t partition, int64_t offset) {

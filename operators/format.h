@@ -12,13 +12,15 @@
 #include <string_view>
 
 #include "engine/base/status.h"
+#include "engine/base/test_switches.h"
 
 namespace tocsin {
 
-// Rows of the evaluator's state, their keys, and how they are written to the changelog; in each position row.
-inline constexpr uint32_t kStateFormat = 1;
+// Written now, and read up to it. Rows of the evaluator's state, their keys, and how they are written to the changelog; in each position
+// row.
+inline uint32_t state_format() { return 1 + test_switches::formats_ahead(); }
 // In each frame.
-inline constexpr uint32_t kFrameFormat = 1;
+inline uint32_t frame_format() { return 1 + test_switches::formats_ahead(); }
 
 Status check_state_format(uint32_t format, uint32_t partition);
 Status check_frame_format(uint32_t format, std::string_view worker, uint32_t partition, int64_t offset);

@@ -6,10 +6,13 @@
 #include <charconv>
 #include <vector>
 
+#include "engine/base/test_switches.h"
+
 namespace tocsin {
 namespace {
 
-constexpr int kVersion = 1;
+// Written now, and read up to it.
+int version() { return 1 + static_cast<int>(test_switches::formats_ahead()); }
 
 std::string text_of(const std::optional<EventTime>& time) { return time ? std::to_string(time->ms) : "-"; }
 
@@ -62,12 +65,14 @@ bool PartitionClock::follow_wall_clock(EventTime now) {
 
 std::string PartitionClock::encode() const {
   const std::optional<EventTime> watermark = has_watermark() ? std::optional(watermark_) : std::nullopt;
-  return fmt::format("t{} {} {} {} {}", kVersion, text_of(watermark), text_of(first_event_), text_of(largest_event_), idle_ ? 1 : 0);
+  return fmt::format("t{} {} {} {} {}", version(), text_of(watermark), text_of(first_event_), text_of(largest_event_), idle_ ? 1 : 0);
 }
 
 std::optional<PartitionClock> PartitionClock::decode(std::string_view text, Duration max_out_of_orderness) {
   const std::vector<std::string_view> parts = split(text);
-  if (parts.size() != 5 || parts[0] != fmt::format("t{}", kVersion) || (parts[4] != "0" && parts[4] != "1")) return std::nullopt;
+  const int written = version_of(text);
+  if (parts.size() != 5 || written < 1 || written > version() || parts[0] != fmt::format("t{}", written)) return std::nullopt;
+  if (parts[4] != "0" && parts[4] != "1") return std::nullopt;
   PartitionClock clock(max_out_of_orderness);
   std::optional<EventTime> watermark;
   if (!parse_time(parts[1], watermark) || !parse_time(parts[2], clock.first_event_) || !parse_time(parts[3], clock.largest_event_)) {
@@ -78,6 +83,6 @@ std::optional<PartitionClock> PartitionClock::decode(std::string_view text, Dura
   return clock;
 }
 
-bool PartitionClock::is_of_newer_version(std::string_view text) { return version_of(text) > kVersion; }
+bool PartitionClock::is_of_newer_version(std::string_view text) { return version_of(text) > version(); }
 
 }  // namespace tocsin

@@ -40,6 +40,14 @@ size_t& active_defect() {
   return active;
 }
 
+// A positive number, the whole of `text`.
+int64_t number_of(std::string_view text, std::string_view wanted) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  TOCSIN_CHECK(error == std::errc() && end == text.data() + text.size() && number > 0, fmt::format("'{}': {}", text, wanted));
+  return number;
+}
+
 struct ArmedFailpoint {
   std::string name;
   std::atomic<int64_t> left{1};  // times that it is still to be passed, this one included
@@ -50,12 +58,7 @@ struct ArmedFailpoint {
     const size_t colon = given.find(':');
     name = given.substr(0, colon);
     check_known(kFailpoints, name, "failpoint");
-    if (colon == std::string_view::npos) return;
-    int64_t count = 0;
-    const auto [end, error] = std::from_chars(given.data() + colon + 1, given.data() + given.size(), count);
-    TOCSIN_CHECK(error == std::errc() && end == given.data() + given.size() && count > 0,
-                 fmt::format("TOCSIN_FAILPOINT={}: NAME or NAME:N with N > 0", given));
-    left = count;
+    if (colon != std::string_view::npos) left = number_of(given.substr(colon + 1), "TOCSIN_FAILPOINT is NAME or NAME:N with N > 0");
   }
 };
 
@@ -70,6 +73,12 @@ void failpoint(std::string_view name) {
 }
 
 void set_defect(std::string_view name) { active_defect() = index_of_defect(name); }
+
+uint32_t formats_ahead() {
+  static const std::string_view given = environment("TOCSIN_FORMATS_AHEAD");
+  static const int64_t ahead = given.empty() ? 0 : number_of(given, "TOCSIN_FORMATS_AHEAD is a number above 0");
+  return static_cast<uint32_t>(ahead);
+}
 
 }  // namespace tocsin::test_switches
 

@@ -2,11 +2,13 @@
 
 // Places at which a build for tests (CMake option TOCSIN_TEST_SWITCHES, preset `faults`) can be told to do wrong: to be killed there
 // (failpoints), or to have a defect that somebody might write (mutants). The tests of exactly-once delivery have to cope with the
-// former and to find the latter. In every other build both functions are empty and constant.
+// former and to find the latter. Such a build can also stand for a later version, whose formats have higher numbers. In every other
+// build these functions are empty and constant.
 //
 // Told by the environment of the process, read once:
 //   TOCSIN_DEFECT=NAME            the defect is there
 //   TOCSIN_FAILPOINT=NAME[:N]     SIGKILL when the failpoint is passed for the N-th time (default 1)
+//   TOCSIN_FORMATS_AHEAD=N        the numbers of all formats are N higher: a later version with the same encodings
 // or, within a process, by set_defect().
 //
 // Thread:  any; set_defect() before the threads that ask.
@@ -14,6 +16,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace tocsin::test_switches {
@@ -57,6 +60,7 @@ inline constexpr std::array kDefects{
     // Frames.
     Switch{"watermark_of_the_fastest", "the evaluation goes by the fastest input partition"},
     Switch{"repeated_frame_counted", "a frame whose input offsets were applied before is applied again"},
+    Switch{"repeated_frame_replayed", "a frame that was dropped because it repeats offsets is counted when it is read again after a restart"},
     Switch{"frame_gap_ignored", "a frame that does not begin where the last one ended is applied"},
     Switch{"frame_part_applied_alone", "a part of a frame takes effect before the last one has come"},
     // Restore of the evaluator.
@@ -111,10 +115,12 @@ bool defect(Defect asked);
 void failpoint(std::string_view name);
 // "": none.
 void set_defect(std::string_view name);
+uint32_t formats_ahead();
 #else
 inline constexpr bool kPresent = false;
 constexpr bool defect(Defect) { return false; }
 constexpr void failpoint(std::string_view) {}
+constexpr uint32_t formats_ahead() { return 0; }
 #endif
 
 }  // namespace tocsin::test_switches

@@ -97,6 +97,14 @@ void MemoryLog::expire_absent(const std::string& group) {
   broker_->note_change();
 }
 
+std::vector<std::string> MemoryLog::transactional_ids() {
+  const std::lock_guard lock(broker_->mutex);
+  std::vector<std::string> ids;
+  ids.reserve(broker_->producer_epochs.size());
+  for (const auto& [id, epoch] : broker_->producer_epochs) ids.push_back(id);
+  return ids;
+}
+
 std::optional<CommittedOffset> MemoryLog::committed(const std::string& group, const TopicPartition& partition) {
   const std::lock_guard lock(broker_->mutex);
   const auto found = broker_->groups.find(group);

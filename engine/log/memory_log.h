@@ -125,6 +125,8 @@ class MemoryLog {
   // The sessions of the group's crashed and of its closed static members run out.
   void expire_absent(const std::string& group);
 
+  // Of all producers that there have been.
+  std::vector<std::string> transactional_ids();
   std::optional<CommittedOffset> committed(const std::string& group, const TopicPartition& partition);
   // What can be read of the partition now, without gaps.
   std::vector<LogEntry> entries(const TopicPartition& partition);

@@ -230,7 +230,7 @@ bool AggregateWorker::catches_up() const { return !drained_ && clock_() - WallTi
 
 v1::Frame AggregateWorker::make_header() {
   v1::Frame header;
-  header.set_format(kFrameFormat);
+  header.set_format(frame_format());
   header.set_worker(options_.worker);
   header.set_sequence(++sequence_);
   header.set_partitions(options_.partials_partitions);
@@ -284,7 +284,8 @@ Status AggregateWorker::flush() {
   transaction.group = consumer_->group_metadata();
   if (transaction.group == nullptr) return {};  // between two generations: what is open is dropped or flushed by the listener calls
   const v1::Frame header = make_header();
-  transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic);
+  transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic,
+                                    options_.frame_part_bytes);
   counters_.frames += transaction.records.size();
   for (const log::OutRecord& record : transaction.records) counters_.frame_bytes += record.value->size();
   tell_of_overflow();

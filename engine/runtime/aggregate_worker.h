@@ -25,6 +25,7 @@
 #include "engine/decode/decoder.h"
 #include "engine/log/log.h"
 #include "engine/runtime/committer.h"
+#include "engine/runtime/frames.h"
 #include "engine/runtime/worker_metrics.h"
 #include "operators/aggregator.h"
 #include "operators/partition_clock.h"
@@ -43,6 +44,7 @@ struct AggregateOptions {
   Duration catch_up_interval{500};  // at least this instead, while event time is far behind the wall clock and there is more to read
   size_t flush_bytes =
       size_t{32} << 20;           // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
+  size_t frame_part_bytes = kFramePartBytes;
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
   SeriesLimits series;
   Duration groups_patience{10'000};  // after its start it waits so long for the groups of stage 2, if it shares a ledger with it

@@ -20,12 +20,13 @@ import members  # noqa: E402
 import network  # noqa: E402
 import outages  # noqa: E402
 import report  # noqa: E402
+import upgrades  # noqa: E402
 from cluster import FAULTS_BIN  # noqa: E402
 from harness import SKIPPED  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from run import Run  # noqa: E402
 
-ALL = kills.SCENARIOS + failpoints.SCENARIOS + members.SCENARIOS + outages.SCENARIOS + network.SCENARIOS
+ALL = kills.SCENARIOS + failpoints.SCENARIOS + members.SCENARIOS + outages.SCENARIOS + network.SCENARIOS + upgrades.SCENARIOS
 
 
 def repeat_command(scenario, seed, seconds):

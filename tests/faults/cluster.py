@@ -90,7 +90,7 @@ class Supervised(Service):
             if code != -9:  # else it was killed
                 self.ended[code] += 1
                 process.log_path.open("a").write(f"--- ended by itself with {code}; started again ---\n")
-            process.environment = {}
+            process.environment.pop("TOCSIN_FAILPOINT", None)
             process.start()
 
     def only(self, *processes):

@@ -207,7 +207,7 @@ Entries blocks() {
 
 Entries frames() {
   v1::Frame header;
-  header.set_format(kFrameFormat);
+  header.set_format(frame_format());
   header.set_worker("host-aggregate-0");
   header.set_sequence(77);
   header.set_partitions(2);

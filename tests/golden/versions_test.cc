@@ -58,18 +58,18 @@ class Versions : public testing::Test {
 };
 
 TEST_F(Versions, AreInStateAndFrames) {
-  EXPECT_EQ(position().format(), kStateFormat);
+  EXPECT_EQ(position().format(), state_format());
   for (const log::LogEntry& entry : engine.log.entries({"partials", 0})) {
     v1::Frame frame;
     ASSERT_TRUE(frame.ParseFromString(*entry.value));
-    EXPECT_EQ(frame.format(), kFrameFormat);
+    EXPECT_EQ(frame.format(), frame_format());
   }
 }
 
 TEST_F(Versions, ANewerFrameStopsItsPartitionAndChangesNothing) {
   v1::Frame frame;
   ASSERT_TRUE(frame.ParseFromString(*engine.log.entries({"partials", 0}).back().value));
-  frame.set_format(kFrameFormat + 1);
+  frame.set_format(frame_format() + 1);
   frame.set_worker("newer-aggregate-0");
   append("partials", "", frame.SerializeAsString());
   const std::string before = position().SerializeAsString();
@@ -84,24 +84,24 @@ TEST_F(Versions, ANewerFrameStopsItsPartitionAndChangesNothing) {
 
 TEST_F(Versions, AStoreOfANewerVersionIsRefused) {
   v1::PositionRow row = position();
-  row.set_format(kStateFormat + 1);
+  row.set_format(state_format() + 1);
   engine.crash();
   state::WriteBatch batch;
   batch.put(keys::position(0), row.SerializeAsString());
   ASSERT_TRUE(engine.store->write(batch).ok());
   engine.start();
   expect_refused(failure_of(engine), "the state of partials partition 0 has format 2");
-  EXPECT_EQ(position().format(), kStateFormat + 1);
+  EXPECT_EQ(position().format(), state_format() + 1);
 }
 
 TEST_F(Versions, AChangelogOfANewerVersionIsRefusedBeforeItIsCopied) {
   v1::PositionRow row = position();
-  row.set_format(kStateFormat + 1);
+  row.set_format(state_format() + 1);
   engine.crash();
   append("changelog", keys::position(0), row.SerializeAsString());
   engine.start();
   expect_refused(failure_of(engine), "the state of partials partition 0 has format 2");
-  EXPECT_EQ(position().format(), kStateFormat);
+  EXPECT_EQ(position().format(), state_format());
 }
 
 TEST_F(Versions, AChangelogRecordOfAnUnknownKindIsRefused) {

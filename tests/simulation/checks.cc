@@ -59,6 +59,25 @@ struct Progress {
   std::optional<int64_t> watermark_ms;
 };
 
+// The watermark of a partition that stands still has not passed what could be read of it then.
+Problem check_idle(World& world, const v1::InputProgress& input) {
+  if (!input.idle() || !input.has_watermark_ms() || world.clocks_jumped()) return std::nullopt;
+  const int64_t proven_at_ms = input.watermark_ms() + AggregateOptions().max_out_of_orderness.ms;
+  for (const log::LogEntry& entry : world.log().entries({kInput, input.partition()})) {
+    if (entry.offset < input.to() || entry.timestamp_ms >= proven_at_ms || world.foreign_begun_ms().contains(entry.timestamp_ms)) continue;
+    return fmt::format("idle up to {} with everything read up to {}, but offset {} was written {} ms before", input.watermark_ms(), input.to(),
+                       entry.offset, proven_at_ms - entry.timestamp_ms);
+  }
+  return std::nullopt;
+}
+
+Problem check_transactional_ids(World& world) {
+  std::vector<std::string> ids = world.log().transactional_ids();
+  std::erase(ids, kApplication);
+  if (ids.size() <= world.worker_names().size()) return std::nullopt;
+  return fmt::format("{} workers had {} transactional ids: {}", world.worker_names().size(), ids.size(), fmt::join(ids, ", "));
+}
+
 Problem check_frames_of(World& world, int32_t partials) {
   std::map<int32_t, Progress> all;
   for (const log::LogEntry& entry : world.log().entries({kPartials, partials})) {
@@ -71,6 +90,7 @@ Problem check_frames_of(World& world, int32_t partials) {
       Progress& progress = found->second;
       if (!first && input.from() != progress.to) return fmt::format("{}: from {} after {}", place(), input.from(), progress.to);
       if (input.to() < input.from()) return fmt::format("{}: from {} to {}", place(), input.from(), input.to());
+      if (Problem problem = check_idle(world, input)) return place() + *problem;
       const std::optional<int64_t> now = input.has_watermark_ms() ? std::optional(input.watermark_ms()) : std::nullopt;
       if (now < progress.watermark_ms) return fmt::format("{}: the watermark falls", place());
       progress = {input.to(), now};
@@ -124,6 +144,7 @@ Problem check_stores_of(World& world, int32_t partition) {
       const auto place = [&] { return fmt::format("disk {} of {}, partition {}", disk, instance.name, partition); };
       Rows rows;
       const std::optional<int64_t> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
+      if (instance.disks[disk].damaged()) continue;
       if (!position) {
         if (!rows.empty()) return fmt::format("{}: rows without a position", place());
         continue;
@@ -179,10 +200,19 @@ std::string difference(const Published& actual, const Published& expected) {
          first_difference(actual.dead_letters, expected.dead_letters, "dead letters");
 }
 
+std::string difference_of_misled(const Published& actual, const Published& expected, bool stopped) {
+  // Sequences are without gaps, so alert events that have to be there at some time are the first ones.
+  const bool right = stopped ? std::includes(expected.alerts.begin(), expected.alerts.end(), actual.alerts.begin(), actual.alerts.end())
+                             : actual.alerts == expected.alerts;
+  return right ? std::string() : first_difference(actual.alerts, expected.alerts, stopped ? "stopped, alert events" : "alert events");
+}
+
 std::optional<std::string> broken_invariant(World& world) {
   if (Problem problem = check_alerts(world)) return problem;
+  if (Problem problem = check_transactional_ids(world)) return problem;
   for (int32_t partition = 0; partition < world.engine().partials; ++partition) {
-    if (Problem problem = check_frames_of(world, partition)) return problem;
+    // Who was misled reads again.
+    if (Problem problem = world.misled() ? Problem() : check_frames_of(world, partition)) return problem;
     if (Problem problem = check_stores_of(world, partition)) return problem;
     if (Problem problem = check_position_of(world, partition)) return problem;
   }

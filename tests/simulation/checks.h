@@ -24,11 +24,15 @@ Published published(World& world);
 
 // The first difference, as a text.
 std::string difference(const Published& actual, const Published& expected);
+// The same for a world in which a worker was misled: dead letters may be there twice, and after a stop alerts may be missing.
+std::string difference_of_misled(const Published& actual, const Published& expected, bool stopped);
 
 // Nothing if all of these hold:
 //   - alerts: sequences are 1, 2, 3 …, firing and resolved take turns, an episode has one id and an id one episode;
 //   - frames: the ranges of each input partition follow one another without gap or overlap up to the committed offset, in each partials
 //     partition, and its watermark does not fall;
+//   - idle: the watermark of a partition that stands still has not passed what could be read of it;
+//   - each worker has one transactional id, whatever the number of its lives;
 //   - stores: none is ahead of the changelog, and each holds what the changelog says up to its position;
 //   - the position row of the changelog is the committed offset of the partials partition.
 std::optional<std::string> broken_invariant(World& world);

@@ -25,6 +25,8 @@ std::string_view describe(Event event) {
     case Event::kTimedOut: return "transaction timed out";
     case Event::kAssignmentWaited: return "assignment waited for a transaction in doubt";
     case Event::kOffsetsOfThePast: return "committed offset asked for, one of the past answered";
+    case Event::kMisled: return "the same, of a worker that cannot know";
+    case Event::kStopped: return "stopped for good by what that brought about";
     case Event::kFetchDelayed: return "poll without the records that were there";
     case Event::kBrokersAway: return "poll without brokers";
     case Event::kRestoreCutOff: return "restore cut off, tried again";
@@ -43,6 +45,8 @@ std::string_view describe(Event event) {
     case Event::kDiskLost: return "disk: all lost";
     case Event::kDiskOld: return "disk: an old one came back";
     case Event::kDiskFull: return "disk: full";
+    case Event::kDiskDamaged: return "disk: a row damaged";
+    case Event::kDiskRefused: return "disk: refused for its damage, and replaced";
     case Event::kChangelogCompacted: return "changelog compacted";
     case Event::kDiskTooOld: return "disk: older than the changelog's tombstones";
     case Event::kClockForwards: return "wall clock jumped forwards";

@@ -33,6 +33,8 @@ enum class Event : uint8_t {
   kTimedOut,
   kAssignmentWaited,
   kOffsetsOfThePast,
+  kMisled,
+  kStopped,
   // Reading.
   kFetchDelayed,
   kBrokersAway,
@@ -54,6 +56,8 @@ enum class Event : uint8_t {
   kDiskLost,
   kDiskOld,
   kDiskFull,
+  kDiskDamaged,
+  kDiskRefused,
   kChangelogCompacted,
   kDiskTooOld,
   // Time and input.

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/runtime/restore.h"
+#include "state/key_codec.h"
 
 namespace tocsin::simulation {
 
@@ -12,6 +14,21 @@ Status Disk::write(const state::WriteBatch& batch) {
   history_.push_back(batch);
   written_on_ = day_;
   return now_->write(batch);
+}
+
+bool Disk::damage(uint64_t n) {
+  std::vector<std::string> keys;
+  for (const auto row = now_->scan("", std::string(8, '\xff')); row->valid(); row->next()) {
+    // The store's own place is checked by its length, and anything else there makes it start anew.
+    if (row->key() != changelog_position_key(state::KeyReader(row->key()).u32())) keys.emplace_back(row->key());
+  }
+  if (keys.empty()) return false;
+  state::WriteBatch batch;
+  batch.put(keys[n % keys.size()], "\xff\xff");  // the beginning of a tag without its end: no protobuf message
+  if (!damaged()) damaged_at_ = history_.size();
+  history_.push_back(batch);
+  TOCSIN_CHECK(now_->write(batch).ok(), "a memory store refuses nothing");
+  return true;
 }
 
 Status Disk::flush() {

@@ -33,6 +33,13 @@ class Disk final : public state::Store {
   Status write(const state::WriteBatch& batch) override;
   Status flush() override;
 
+  // Makes the `n`-th row (modulo their number) unreadable; nothing if there are none. Nobody may be using it.
+  bool damage(uint64_t n);
+  // A row is, unless it has been written again since.
+  bool damaged() const { return damaged_at_ < history_.size(); }
+  // Somebody has found out, and the next process gets an empty one.
+  bool refused = false;
+
   // The day on which it was written last, of those that set_day() has counted.
   int64_t written_on() const { return written_on_; }
   void set_day(int64_t day) { day_ = day; }
@@ -49,6 +56,7 @@ class Disk final : public state::Store {
   int64_t day_ = 0;
   int64_t written_on_ = 0;
   std::vector<state::WriteBatch> history_;
+  size_t damaged_at_ = SIZE_MAX;  // place in the history
   size_t flushed_ = 0;
   std::unique_ptr<state::MemoryStore> now_ = std::make_unique<state::MemoryStore>();
 };

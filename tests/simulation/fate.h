@@ -5,6 +5,7 @@
 // Thread: confined.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/log/memory_log.h"
@@ -26,6 +27,8 @@ class Fate {
   // Whether this fault strikes now; counted if so.
   virtual bool strikes(Event fault) = 0;
   virtual void count(Event event) = 0;
+  // What the group had committed some time ago.
+  virtual std::optional<log::CommittedOffset> committed_before(const std::string& group, const log::TopicPartition& partition) = 0;
   // A process died, or gave up, with this transaction open; `end_sent`: its end is on the way to the broker.
   virtual void leave_behind(std::unique_ptr<log::StagedProducer> producer, bool end_sent) = 0;
 };

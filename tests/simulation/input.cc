@@ -25,6 +25,7 @@ class Writer {
     for (int64_t i = 0; i < messages; ++i) {
       now_ms_ += random_.between(0, pause_max_ms_);
       if (i == growth) {
+        input_.grows = true;
         const int32_t added = partitions_++;
         step(InputStep::Kind::kAddPartition, {{added, event(now_ms_)}});
       } else if (random_.one_in(15)) {

@@ -37,7 +37,8 @@ struct InputStep {
 struct Input {
   int32_t partitions = 1;  // at first
   std::vector<InputStep> steps;
-  Coverage coverage;  // kLateEvent
+  bool grows = false;  // a partition is added
+  Coverage coverage;   // kLateEvent
 };
 
 // The alerts that it should bring about are a function of the input: a step of kAddPartition is at or ahead of all event times before it,

@@ -29,7 +29,7 @@ class InterruptedVisit final : public log::PartitionReader::Visitor {
 }  // namespace
 
 Member::Member(log::MemoryLog& log, log::MemoryConsumerOptions options, Fate& fate, Process& process, log::ConsumerListener& worker)
-    : log_(log), fate_(fate), process_(process), worker_(worker), consumer_(log.consumer(std::move(options), *this)) {}
+    : log_(log), fate_(fate), process_(process), worker_(worker), group_(options.group), consumer_(log.consumer(std::move(options), *this)) {}
 
 Status Member::poll(Duration /*timeout*/, log::RecordBatch& batch) {
   if (fate_.strikes(Event::kFetchDelayed)) {
@@ -51,19 +51,23 @@ Status Member::rewind() {
 
 Result<std::vector<log::StartPosition>> Member::on_assigned(const std::vector<log::Assignment>& partitions) {
   fate_.await(process_, Event::kCrashAssigned, true);
-  std::vector<log::Assignment> past = as_of_the_past(partitions);
-  const bool answered = !past.empty() && fate_.strikes(Event::kOffsetsOfThePast);
-  Result<std::vector<log::StartPosition>> starts = worker_.on_assigned(answered ? past : partitions);
+  const std::vector<log::Assignment> answered = as_answered(partitions);
+  Result<std::vector<log::StartPosition>> starts = worker_.on_assigned(answered);
   if (starts.ok()) {
-    for (const log::Assignment& assignment : partitions) {
+    for (const log::Assignment& assignment : answered) {
       if (assignment.committed) believed_[assignment.source] = assignment.committed->offset;
     }
   }
   return starts;
 }
 
-// What a coordinator says that has read only a part of its log; empty if the worker could not know better, having had none of the
-// partitions before.
+std::vector<log::Assignment> Member::as_answered(const std::vector<log::Assignment>& partitions) {
+  if (std::vector<log::Assignment> past = as_of_the_past(partitions); !past.empty() && fate_.strikes(Event::kOffsetsOfThePast)) return past;
+  std::vector<log::Assignment> before = as_committed_before(partitions);
+  return !before.empty() && fate_.strikes(Event::kMisled) ? before : partitions;
+}
+
+// Empty if the worker could not know better, having had none of the partitions before.
 std::vector<log::Assignment> Member::as_of_the_past(std::vector<log::Assignment> partitions) const {
   bool changed = false;
   for (log::Assignment& assignment : partitions) {
@@ -75,6 +79,18 @@ std::vector<log::Assignment> Member::as_of_the_past(std::vector<log::Assignment>
     } else {
       assignment.committed->offset = believed->second - 1;
     }
+  }
+  return changed ? partitions : std::vector<log::Assignment>();
+}
+
+// Whoever had the partitions; empty if nothing has been committed since.
+std::vector<log::Assignment> Member::as_committed_before(std::vector<log::Assignment> partitions) const {
+  bool changed = false;
+  for (log::Assignment& assignment : partitions) {
+    const auto before = fate_.committed_before(group_, consumer_->sources()[static_cast<size_t>(assignment.source)]);
+    if (!assignment.committed || (before && before->offset == assignment.committed->offset)) continue;
+    changed = true;
+    assignment.committed = before;
   }
   return changed ? partitions : std::vector<log::Assignment>();
 }

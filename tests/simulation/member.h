@@ -38,7 +38,10 @@ class Member final : public log::GroupConsumer, private log::ConsumerListener {
   void expire() { log_.expire(*consumer_); }
 
  private:
+  // What a coordinator says that has read only a part of its log.
+  std::vector<log::Assignment> as_answered(const std::vector<log::Assignment>& partitions);
   std::vector<log::Assignment> as_of_the_past(std::vector<log::Assignment> partitions) const;
+  std::vector<log::Assignment> as_committed_before(std::vector<log::Assignment> partitions) const;
   Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override;
   void on_revoked(const std::vector<int32_t>& sources) override;
   void on_lost(const std::vector<int32_t>& sources) override;
@@ -50,6 +53,7 @@ class Member final : public log::GroupConsumer, private log::ConsumerListener {
   Fate& fate_;
   Process& process_;
   log::ConsumerListener& worker_;
+  const std::string group_;
   std::unique_ptr<log::GroupConsumer> consumer_;
   std::map<int32_t, int64_t> believed_;  // by source: the offset that the worker was given last, and took
 };

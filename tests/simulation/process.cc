@@ -40,6 +40,8 @@ void Process::add_aggregate(const Engine& engine, const ProcessOptions& options,
   to.allowed_lateness = kAllowedLateness;
   to.idle_timeout = engine.idle_timeout;
   if (engine.idle_timeout) to.max_future_skew = kMaxFutureSkew;
+  to.frame_part_bytes = engine.frame_part_bytes;
+  to.start = options.start;
   to.series.bytes = kSeriesBytes;
   to.series.cache_bytes = kSeriesBytes;
   to.series.ledger = ledger_.get();

@@ -9,6 +9,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/runtime/aggregate_worker.h"
+#include "engine/runtime/cluster.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/evaluate_worker.h"
 #include "tests/simulation/disk.h"
@@ -25,6 +26,9 @@ struct Engine {
   std::optional<Duration> idle_timeout;
   bool shared_ledger = false;
   size_t poll_records_max = 4'096;
+  size_t frame_part_bytes = kFramePartBytes;
+  bool misleading = false;  // the groups' coordinator answers from the past, also to workers that cannot know
+  bool from_now = false;    // partitions without a committed offset are read from their ends
   size_t transaction_bytes = size_t{16} << 10;  // of state changes: beyond it ticks are cut into several transactions
 };
 
@@ -33,6 +37,7 @@ struct ProcessOptions {
   size_t aggregates = 1;
   size_t evaluates = 1;
   Clock clock;
+  log::StartPosition start;
 };
 
 // One life of a process: the engine's workers, as the supervisor makes them, on one simulated thread.
@@ -50,7 +55,7 @@ class Process {
 
   const std::string& name() const { return name_; }
   size_t workers() const { return workers_.size(); }
-  std::string worker_name(size_t worker) const { return workers_[worker]->transactions.id(); }
+  std::string worker_name(size_t worker) const { return workers_[worker]->name; }
 
   Status step(size_t worker);
   // Leaves in good order: the supervisor's stop.
@@ -76,7 +81,8 @@ class Process {
  private:
   struct Worker {
     Worker(log::MemoryLog& log, Fate& fate, Process& process, const std::string& id, const Clock& clock, FlightRecorder::Phase after_commit)
-        : transactions(log, fate, process, id), committer(transactions, transactions, recorder, clock, after_commit) {}
+        : name(id), transactions(log, fate, process, transactional_id("simulation", id)), committer(transactions, transactions, recorder, clock, after_commit) {}
+    const std::string name;
     Transactions transactions;
     std::atomic<uint8_t> phase{0};
     FlightRecorder recorder{&phase};

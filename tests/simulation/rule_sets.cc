@@ -11,7 +11,7 @@ namespace tocsin::simulation {
 namespace {
 
 // Two or three rules each: what a schedule costs is mostly their evaluation.
-constexpr std::array<const char*, 6> kRuleSets = {
+constexpr std::array<const char*, 7> kRuleSets = {
     R"(
 groups:
 - name: g
@@ -102,6 +102,24 @@ groups:
     expr: avg[6s] > 120ms or max[2s] > 250ms
     by: [domain]
     cooldown: 4s
+)",
+    R"(
+groups:
+- name: g
+  interval: 500ms
+  rules:
+  - alert: Gone
+    expr: count[2s] >= 1
+    by: [domain, session_id]
+    no_data: keep
+    min_events: 1
+    keep_firing_for: 20s
+    group_retention: 3s
+  - alert: Late
+    expr: errors[6s] > 2
+    by: [region]
+    keep_firing_for: 30s
+    group_retention: 6s
 )"};
 
 std::shared_ptr<const Plan> compile(const std::string& text) {

@@ -9,6 +9,8 @@ namespace {
 // Of the seeds of one input, this many run as in service, where partitions that stand still follow the wall clock: what comes out then
 // depends on the course of the run, and the invariants alone are judged.
 constexpr uint64_t kIdleSeeds = 2;
+// And this many in a world whose coordinator misleads workers.
+constexpr uint64_t kMisledSeeds = 1;
 constexpr Duration kIdleTimeout{1'000};
 
 }  // namespace
@@ -22,8 +24,9 @@ void Runner::take_input(uint64_t input_seed) {
   engine_.plan = plan_of(random.below(rule_sets()));
   engine_.partials = static_cast<int32_t>(random.one_in(4) ? 3 : random.between(1, 2));
   Coverage unused;
-  const std::optional<std::string> problem = run(engine_, 0, false, Trace(), unused, expected_);
-  undisturbed_problem_ = problem ? "undisturbed: " + *problem : "";
+  Outcome undisturbed = run(engine_, 0, false, Trace(), unused);
+  expected_ = std::move(undisturbed.published);
+  undisturbed_problem_ = undisturbed.problem ? "undisturbed: " + *undisturbed.problem : "";
 }
 
 std::optional<std::string> Runner::run(uint64_t seed, bool verbose) {
@@ -31,27 +34,34 @@ std::optional<std::string> Runner::run(uint64_t seed, bool verbose) {
   if (!undisturbed_problem_.empty()) return undisturbed_problem_;
   Random random(seed * 2);
   Engine engine = engine_;
-  if (seed % kSeedsPerInput < kIdleSeeds) engine.idle_timeout = kIdleTimeout;
+  const uint64_t kind = seed % kSeedsPerInput;
+  if (kind < kIdleSeeds) engine.idle_timeout = kIdleTimeout;
+  engine.misleading = kind >= kIdleSeeds && kind < kIdleSeeds + kMisledSeeds;
   engine.shared_ledger = random.one_in(4);
   engine.poll_records_max = static_cast<size_t>(random.between(1, 20));
   if (random.one_in(3)) engine.transaction_bytes = 256;
+  if (random.one_in(3)) engine.frame_part_bytes = 1;
+  // Who joins later than a partition that is added would not read what was written before; and who is told that nothing was committed does
+  // not know any more which events are late (docs/delivery-guarantees.md, "What is not promised").
+  if (engine.misleading && !input_.grows && input_.coverage.count(Event::kLateEvent) == 0) engine.from_now = random.one_in(2);
   coverage_.add(input_.coverage);
-  Published actual;
-  std::optional<std::string> problem = run(engine, random.next(), true, Trace(verbose), coverage_, actual);
+  const Outcome outcome = run(engine, random.next(), true, Trace(verbose), coverage_);
+  const Published& actual = outcome.published;
   coverage_.hit(Event::kAlert, actual.alerts.size());
   coverage_.hit(Event::kDeadLetter, actual.dead_letters.size());
-  if (!problem && !engine.idle_timeout && !(actual == expected_)) problem = difference(actual, expected_);
-  return problem;
+  if (outcome.problem || engine.idle_timeout) return outcome.problem;
+  const std::string wrong =
+      outcome.misled ? difference_of_misled(actual, expected_, outcome.stopped) : difference(actual, expected_);
+  return wrong.empty() ? std::nullopt : std::optional(wrong);
 }
 
-std::optional<std::string> Runner::run(const Engine& engine, uint64_t seed, bool disturbed, const Trace& trace, Coverage& coverage,
-                                       Published& out) const {
+Runner::Outcome Runner::run(const Engine& engine, uint64_t seed, bool disturbed, const Trace& trace, Coverage& coverage) const {
   Schedule schedule(seed, disturbed, coverage, trace);
   World world(engine, input_, schedule, coverage, trace);
   schedule.run(world);
-  out = published(world);
-  if (world.violation()) return world.violation();
-  return broken_invariant(world);
+  Outcome outcome{world.violation(), published(world), world.misled(), world.stopped()};
+  if (!outcome.problem) outcome.problem = broken_invariant(world);
+  return outcome;
 }
 
 }  // namespace tocsin::simulation

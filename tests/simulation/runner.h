@@ -26,8 +26,13 @@ class Runner {
 
  private:
   void take_input(uint64_t input_seed);
-  std::optional<std::string> run(const Engine& engine, uint64_t seed, bool disturbed, const Trace& trace, Coverage& coverage,
-                                 Published& out) const;
+  struct Outcome {
+    std::optional<std::string> problem;
+    Published published;
+    bool misled = false;
+    bool stopped = false;
+  };
+  Outcome run(const Engine& engine, uint64_t seed, bool disturbed, const Trace& trace, Coverage& coverage) const;
 
   std::optional<uint64_t> input_seed_;
   Input input_;

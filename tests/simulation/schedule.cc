@@ -53,7 +53,6 @@ void Schedule::run(World& world) {
     world.start(world.instances().front());
   }
   drain();
-  world_ = nullptr;
 }
 
 void Schedule::await(Process& process, Event crash, bool others) {
@@ -82,12 +81,18 @@ bool Schedule::strikes(Event fault) {
     case Event::kBrokersAway:
     case Event::kRestoreCutOff:
     case Event::kOffsetsOfThePast: rate = mix_.network; break;
+    case Event::kMisled: rate = world_->engine().misleading ? 3 : 0; break;
     case Event::kDiskFull: rate = mix_.disks ? 400 : 0; break;
     default: rate = mix_.answer; break;
   }
   if (!random_.one_in(rate)) return false;
   coverage_.hit(fault);
+  if (fault == Event::kMisled) world_->mislead();
   return true;
+}
+
+std::optional<log::CommittedOffset> Schedule::committed_before(const std::string& group, const log::TopicPartition& partition) {
+  return world_->committed_before(group, partition);
 }
 
 void Schedule::leave_behind(std::unique_ptr<log::StagedProducer> producer, bool end_sent) {
@@ -98,7 +103,7 @@ void Schedule::disturb() {
   chaos_ = true;
   const uint64_t acts_per_step = static_cast<uint64_t>(random_.between(3, 12));
   for (int acts = 0; acts < kActsMax && !world_->all_fed(); ++acts) {
-    if (world_->violation()) return;
+    if (world_->over()) return;
     if (random_.one_in(acts_per_step)) {
       if (world_->foreign_open() && random_.one_in(3)) world_->end_foreign();
       world_->feed();
@@ -188,9 +193,12 @@ void Schedule::kill_somebody() {
 void Schedule::spoil_disk(World::Instance& instance, size_t disk) {
   Disk& spoilt = instance.disks[disk];
   if (!mix_.disks || spoilt.batches() == 0) return;
-  switch (random_.below(4)) {
+  switch (random_.below(5)) {
     case 0: coverage_.hit(Event::kDiskLost); return spoilt.set_back(0);
     case 1: coverage_.hit(Event::kDiskOld); return spoilt.set_back(random_.below(spoilt.batches()));
+    case 2:
+      if (spoilt.damage(random_.next())) coverage_.hit(Event::kDiskDamaged);
+      return;
     default:
       if (spoilt.unflushed() == 0) return;
       coverage_.hit(Event::kDiskLostNewest);
@@ -263,7 +271,7 @@ void Schedule::change_clocks() {
   const bool forwards = random_.one_in(2);
   const int64_t by = random_.between(1, random_.one_in(2) ? 2'000 : 600'000);
   coverage_.hit(forwards ? Event::kClockForwards : Event::kClockBackwards);
-  instance.clock_ahead_ms = forwards ? by : -by;
+  world_->set_clock(instance, forwards ? by : -by);
   trace_.say(world_->now_ms() - kBaseMs, "the clock of {} jumps to {} ms ahead", instance.name, instance.clock_ahead_ms);
 }
 
@@ -279,7 +287,7 @@ void Schedule::drain() {
   // Where time-outs bring in the wall clock there is no end: heartbeats go on.
   const int rounds = world_->engine().idle_timeout ? kIdleRounds : kRoundsMax;
   int calm = 0;
-  for (int i = 0; i < rounds && !world_->violation(); ++i) {
+  for (int i = 0; i < rounds && !world_->over(); ++i) {
     round();
     if (world_->engine().idle_timeout) continue;
     calm = world_->drained() ? calm + 1 : 0;
@@ -287,7 +295,9 @@ void Schedule::drain() {
     // An evaluator that has just been restored is idle, and has ticks to do: it commits them within an interval of commits.
     if (calm > 0) world_->pass(kCommitIntervalMs);
   }
-  if (world_->violation()) return;
+  if (world_->over()) return;
+  // Who was sent to the end of a partition leaves a gap, which is found with the next record: of the last ones never.
+  if (world_->misled() && world_->engine().from_now) return world_->stop_for_good();
   if (!world_->engine().idle_timeout) {
     world_->violate("the log is not drained, though nothing fails any more:" + world_->standing());
   }

@@ -31,7 +31,7 @@ Mix make_mix(Random& random);
 // and evaluated.
 //
 // Thread:     confined.
-// Lifetime:   one schedule.
+// Lifetime:   one schedule; longer than its world, whose end may leave transactions behind.
 // Invariants: (1) the same seed and input give the same acts.
 // Failure:    World::violation(): also if the log is not drained in the time that it should take.
 class Schedule final : public Fate {
@@ -45,6 +45,7 @@ class Schedule final : public Fate {
   void await(Process& process, Event crash, bool others) override;
   bool strikes(Event fault) override;
   void count(Event event) override { coverage_.hit(event); }
+  std::optional<log::CommittedOffset> committed_before(const std::string& group, const log::TopicPartition& partition) override;
   void leave_behind(std::unique_ptr<log::StagedProducer> producer, bool end_sent) override;
 
  private:

@@ -29,6 +29,7 @@ class Transactions final : public Executor, public log::TransactionalProducer {
  public:
   enum class Phase : uint8_t { kNone, kSubmitted, kBegun, kEnding, kAnswered };
 
+  // `id`: the transactional id.
   Transactions(log::MemoryLog& log, Fate& fate, Process& process, std::string id);
 
   // Executor

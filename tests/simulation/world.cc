@@ -42,6 +42,46 @@ size_t World::lives_of(const Instance& instance) const {
   return static_cast<size_t>(std::count_if(lives_.begin(), lives_.end(), [&](const auto& life) { return life->instance == &instance; }));
 }
 
+void World::set_clock(Instance& instance, int64_t ahead_ms) {
+  instance.clock_ahead_ms = ahead_ms;
+  clocks_jumped_ = true;
+}
+
+void World::note_committed() {
+  committed_before_ = std::move(committed_now_);
+  committed_now_.clear();
+  const auto note = [&](const std::string& group, const char* topic, int32_t partitions) {
+    for (int32_t partition = 0; partition < partitions; ++partition) {
+      committed_now_[{group, {topic, partition}}] = log_.committed(group, {topic, partition});
+    }
+  };
+  if (!engine_.misleading) return;
+  note("aggregate", kInput, input_partitions_);
+  note("evaluate", kPartials, engine_.partials);
+}
+
+std::optional<log::CommittedOffset> World::committed_before(const std::string& group, const log::TopicPartition& partition) const {
+  const auto found = committed_before_.find({group, partition});
+  return found == committed_before_.end() ? std::nullopt : found->second;
+}
+
+void World::mislead() {
+  misled_ = true;
+  trace_.say(now_ms_ - kBaseMs, "a worker is told what was committed before:");
+  for (const auto& [of, committed] : committed_before_) {
+    const auto now = log_.committed(of.first, of.second);
+    trace_.say(now_ms_ - kBaseMs, "  {} {}-{}: {} ('{}'), now {} ('{}')", of.first, of.second.topic, of.second.partition, committed ? committed->offset : -1,
+               committed ? committed->metadata : "", now ? now->offset : -1, now ? now->metadata : "");
+  }
+}
+
+bool World::taken_up_everywhere() {
+  for (int32_t partition = 0; partition < input_partitions_; ++partition) {
+    if (!log_.committed("aggregate", {kInput, partition})) return false;
+  }
+  return true;
+}
+
 void World::add_instance(size_t aggregates, size_t evaluates) {
   Instance& instance = instances_.emplace_back();
   instance.name = fmt::format("i{}", instances_.size());
@@ -54,13 +94,17 @@ void World::start(Instance& instance) {
   const size_t disk = other == lives_.end() ? 0 : 1 - (*other)->disk;
   const bool second = other != lives_.end();
   Disk& on = instance.disks[disk];
+  if (on.refused) on.set_back(0);
+  on.refused = false;
   if (on.batches() > 0 && on.written_on() < day_) coverage_.hit(Event::kDiskTooOld);
   on.set_day(day_);
   coverage_.hit(Event::kJoined);
   trace_.say(now_ms_ - kBaseMs, "{} starts on disk {} ({} batches)", instance.name, disk, on.batches());
   const ProcessOptions options{instance.name, instance.aggregates, instance.evaluates,
-                               [this, &instance] { return WallTime{now_ms_ + instance.clock_ahead_ms}; }};
+                               [this, &instance] { return WallTime{now_ms_ + instance.clock_ahead_ms}; },
+                               {engine_.from_now && taken_up_everywhere() ? log::StartPosition::Kind::kLatest : log::StartPosition::Kind::kEarliest}};
   lives_.push_back(std::make_unique<Life>(Life{std::make_unique<Process>(engine_, options, log_, on, fate_), &instance, disk}));
+  for (size_t worker = 0; worker < lives_.back()->process->workers(); ++worker) worker_names_.insert(lives_.back()->process->worker_name(worker));
   if (!second) return;
   // Either may be fenced by the other now.
   coverage_.hit(Event::kNameTaken);
@@ -90,14 +134,31 @@ void World::step(Life& life, size_t worker) {
   if (!status.ok()) ended(life, status);
 }
 
+// Whether that is how a process has to end here.
+bool World::explains(Life& life, const Status& status) {
+  Disk& disk = life.instance->disks[life.disk];
+  switch (status.code()) {
+    case StatusCode::kFenced: coverage_.hit(Event::kProcessFenced); return life.process->zombie;
+    case StatusCode::kUnavailable: return disk.full();
+    case StatusCode::kDataLoss:
+      if (disk.damaged()) {
+        coverage_.hit(Event::kDiskRefused);
+        disk.refused = true;
+        return true;
+      }
+      if (!misled_) return false;
+      coverage_.hit(Event::kStopped);
+      stopped_ = true;
+      return true;
+    default: return false;
+  }
+}
+
 // As the supervisor: the other workers leave in good order, the one that failed does not.
 void World::ended(Life& life, const Status& status) {
   Process& process = *life.process;
   trace_.say(now_ms_ - kBaseMs, "{} ends: {} ({})", process.name(), status.message(), to_string(status.code()));
-  const bool explained = (status.code() == StatusCode::kFenced && process.zombie) ||
-                         (status.code() == StatusCode::kUnavailable && life.instance->disks[life.disk].full());
-  if (status.code() == StatusCode::kFenced) coverage_.hit(Event::kProcessFenced);
-  if (!explained) violate(fmt::format("{} ended: {} ({})", process.name(), status.message(), to_string(status.code())));
+  if (!explains(life, status)) violate(fmt::format("{} ended: {} ({})", process.name(), status.message(), to_string(status.code())));
   if (process.busy()) {
     process.doomed = true;
     return;
@@ -142,6 +203,7 @@ bool World::feed() {
     if (!committed || committed->offset == 0) return false;
     awaited_.reset();
   }
+  note_committed();
   const InputStep& step = input_.steps[next_++];
   now_ms_ = std::max(now_ms_, kBaseMs + step.at_ms);
   switch (step.kind) {
@@ -162,11 +224,12 @@ bool World::feed() {
     case InputStep::Kind::kRolledBack: {
       log::Transaction transaction;
       for (const Message& message : step.messages) transaction.records.push_back(record_of(message));
-      foreign_ = log_.producer("application");
+      foreign_ = log_.producer(kApplication);
       foreign_commits_ = step.kind == InputStep::Kind::kTransaction;
       const Status begun = foreign_->begin(std::move(transaction));
       TOCSIN_CHECK(begun.ok(), begun.message());
       coverage_.hit(Event::kForeignOpen);
+      foreign_begun_ms_.insert(now_ms_);
       break;
     }
   }

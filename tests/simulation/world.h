@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/log/memory_log.h"
@@ -22,6 +25,7 @@ inline constexpr const char* kPartials = "partials";
 inline constexpr const char* kChangelog = "changelog";
 inline constexpr const char* kAlerts = "alerts";
 inline constexpr const char* kDeadLetters = "dead-letters";
+inline constexpr const char* kApplication = "application";  // transactional id of who writes the input
 
 // Everything that there is in a schedule: the log, machines with a disk each, the processes that run on them, and the applications that
 // write telemetry. It does what it is told, and chooses nothing: schedule.h does.
@@ -58,6 +62,10 @@ class World {
   // Live processes of this instance.
   size_t lives_of(const Instance& instance) const;
 
+  // Sets the wall clock of a machine.
+  void set_clock(Instance& instance, int64_t ahead_ms);
+  bool clocks_jumped() const { return clocks_jumped_; }
+
   void add_instance(size_t aggregates, size_t evaluates);
   // One more process of this name, on a disk that no other one uses.
   void start(Instance& instance);
@@ -85,16 +93,33 @@ class World {
   void compact();
   bool compacted() const { return compacted_; }
 
+  // What the group had committed when the applications wrote last but one.
+  std::optional<log::CommittedOffset> committed_before(const std::string& group, const log::TopicPartition& partition) const;
+  // A worker has been told of that, and had no means to know better: what comes of it is a log as it has to be, or none any more.
+  void mislead();
+  bool misled() const { return misled_; }
+  // Event times at which applications began transactions: what they wrote then could be read only later.
+  const std::set<int64_t>& foreign_begun_ms() const { return foreign_begun_ms_; }
+  // Of all workers that there have been.
+  const std::set<std::string>& worker_names() const { return worker_names_; }
+
   // What is not read, and by whom it would be.
   std::string standing();
   // Everything written has been read, evaluated and committed.
   bool drained();
   const std::optional<std::string>& violation() const { return violation_; }
+  // Nothing more will happen: there is a violation, or a process has stopped for good because it was misled.
+  bool over() const { return violation_.has_value() || stopped_; }
+  bool stopped() const { return stopped_; }
+  void stop_for_good() { stopped_ = true; }
   void violate(std::string what);
 
  private:
   void remove(Life& life);
   void ended(Life& life, const Status& status);
+  bool explains(Life& life, const Status& status);
+  bool taken_up_everywhere();
+  void note_committed();
   bool read_to_end(const std::string& group, const std::string& topic, int32_t partitions);
 
   const Engine& engine_;
@@ -108,7 +133,6 @@ class World {
   std::unique_ptr<log::PartitionReader> reader_;
   int32_t input_partitions_;
   std::deque<Instance> instances_;
-  std::vector<std::unique_ptr<Life>> lives_;
   size_t next_ = 0;                               // step of the input
   std::unique_ptr<log::StagedProducer> foreign_;  // with an open transaction
   bool foreign_commits_ = false;
@@ -119,7 +143,16 @@ class World {
   };
   std::vector<LeftBehind> left_behind_;
   bool compacted_ = false;
+  bool clocks_jumped_ = false;
+  bool misled_ = false;
+  bool stopped_ = false;
+  using Committed = std::map<std::pair<std::string, log::TopicPartition>, std::optional<log::CommittedOffset>>;
+  Committed committed_now_;
+  Committed committed_before_;
+  std::set<int64_t> foreign_begun_ms_;
+  std::set<std::string> worker_names_;
   std::optional<std::string> violation_;
+  std::vector<std::unique_ptr<Life>> lives_;  // go first: what they have open is left behind
 };
 
 }  // namespace tocsin::simulation

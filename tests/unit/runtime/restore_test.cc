@@ -143,6 +143,27 @@ TEST(Restore, KnowsThatAGroupHasExpired) {
       "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'avg[2s] > 10ms', by: [region], no_data: keep, group_retention: 5s}]}]");
 }
 
+// Found by the simulation (a group coordinator that answered from the past): what a worker read again was dropped when it came, and counted
+// when the evaluation had to go back behind it.
+TEST(Restore, AFrameThatRepeatedOffsetsIsDroppedWhenItIsReadAgainToo) {
+  Engine engine(plan_of("groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count[5s] >= 1', by: [region]}]}]"));
+  engine.feed(0, event_at(100, R"(,"region":"eu")"));
+  engine.feed(0, event_at(900, R"(,"region":"eu")"));
+  engine.run(5);
+  ASSERT_TRUE(engine.log.append({.topic = "partials", .partition = 0, .key = "", .value = engine.log.entries({"partials", 0}).front().value, .headers = {}}).ok());
+  engine.run(5);
+  for (int lives = 0; lives < 2; ++lives) {
+    engine.crash();
+    engine.start();
+    engine.run(5);
+  }
+  engine.feed(0, event_at(4'000, R"(,"region":"us")"));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts.front().value(), 2);
+}
+
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
   const Clock clock = [] { return WallTime{kBaseMs}; };
   Engine engine(plan_of(kRestoreRules));
