@@ -19,6 +19,8 @@ constexpr size_t kSketchBlockBytes = 16 << 10;
 // A rolled-up sketch that is longer than that becomes one t-digest, which is never longer than half of it by much. So the finer levels of a
 // group of some hundred values a second only list values, and one merge a minute is all the work.
 constexpr size_t kSketchBytesMax = 8 << 10;
+// What a roll-up puts together before it makes a t-digest of it: one of all values costs less, and is finer, than several that are merged.
+constexpr size_t kRollUpBytesMax = 32 << 10;
 // Of a window's wide panes, beside those of its narrow ones: sorting them with those at each tick costs less than what a digest would lose.
 constexpr size_t kValuesBesideDigest = 1'024;
 
@@ -178,7 +180,7 @@ Status PaneStore::roll_up_pane(int v, size_t level, EventTime start, EventTime e
       into.last_event = std::max(into.last_event, partial.last_event);
       into.last_latency_event = std::max(into.last_latency_event, partial.last_latency_event);
     };
-    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) { merged[group].sketch.merge(partial.sketch); };
+    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) { merged[group].sketch.merge(partial.sketch, kRollUpBytesMax); };
     TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kCounters, add));
     if (view(v).latency) TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kSketches, merge));
   }

@@ -53,11 +53,16 @@ CallThread::~CallThread() {
   thread_.join();
 }
 
-bool CallThread::run(std::function<void()> call, Deadline deadline) {
+bool CallThread::run(std::function<void()> call, Deadline deadline, const std::function<bool()>& meanwhile) {
   {
     std::unique_lock lock(desk_->mutex);
     desk_->call = std::move(call);
     desk_->changed.notify_all();
+    for (bool more = static_cast<bool>(meanwhile); more && desk_->call && !deadline.passed();) {
+      lock.unlock();
+      more = meanwhile();
+      lock.lock();
+    }
     if (desk_->changed.wait_until(lock, deadline.at(), [this] { return !desk_->call; })) return true;
     desk_->abandoned = true;
     ++calls_left_behind;

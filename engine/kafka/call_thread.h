@@ -24,8 +24,9 @@ class CallThread {
   CallThread(const CallThread&) = delete;
   CallThread& operator=(const CallThread&) = delete;
 
-  // Whether the call has ended, and with it all that it wrote may be read. After a false the next run() has a new thread.
-  bool run(std::function<void()> call, Deadline deadline);
+  // Whether the call has ended, and with it all that it wrote may be read. After a false the next run() has a new thread. Until then
+  // `meanwhile` is called on this thread, as long as it returns true; it must not take long.
+  bool run(std::function<void()> call, Deadline deadline, const std::function<bool()>& meanwhile = {});
 
   // Calls of the whole process that were left behind and have not ended. A process that ends meanwhile must not run destructors of what
   // they may still use.

@@ -136,7 +136,7 @@ double worst_part_of_promise(const TDigest& digest, const Values& sorted) {
 
 TDigest leaf(std::span<const double> values) {
   Values buffer(values.begin(), values.end());
-  sort_ascending(std::span<double>(buffer));
+  std::sort(buffer.begin(), buffer.end());
   TDigest digest;
   digest.add_sorted(buffer);
   return digest;
