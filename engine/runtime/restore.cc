@@ -96,6 +96,13 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
   if (usable) {
     from = test_switches::defect("changelog_not_caught_up") ? report.changelog_end : position->offset;
   } else {
+    if (report.changelog_begin > 0) {
+      return data_loss(fmt::format(
+          "the records of {}-{} before offset {} have been deleted, and the state directory does not have what they said. Compaction never "
+          "does that: somebody deleted them, or cleanup.policy was not `compact`. Restore the topic or the state directory; or start over "
+          "with another `app` name",
+          changelog.topic, changelog.partition, report.changelog_begin));
+    }
     report.rebuilt = true;
     if (!test_switches::defect("rebuilt_over_old_rows")) TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
     test_switches::failpoint("restore_emptied");

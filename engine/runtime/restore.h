@@ -36,7 +36,7 @@ struct RestoreReport {
   bool rebuilt = false;  // from nothing
 };
 
-// `tombstones_kept`: delete.retention.ms of the changelog topic.
+// `tombstones_kept`: for how long the changelog has tombstones, at least. kDataLoss if it lacks its beginning and the store needs it.
 Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, const state::Store& store,
                                const StoreLease& lease, WallTime now, Duration tombstones_kept);
 

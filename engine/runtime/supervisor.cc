@@ -27,7 +27,6 @@ namespace tocsin {
 namespace {
 
 constexpr Duration kPollTimeout{10};
-constexpr Duration kTombstonesKept{24LL * 3600 * 1000};  // delete.retention.ms of the changelog, see engine/config/topics.cc
 
 // Runs a worker's transactions, one after the other, on a thread of its own.
 class ThreadExecutor final : public Executor {
@@ -193,7 +192,6 @@ Status run_evaluate(const Environment& environment, int index, StoreLeases& leas
   options.alerts = {topics.alerts, topics.alert_states, "tocsin/" + config.app,
                     config.alerts.format == config::AlertsConfig::Format::kJson ? AlertFormat::kJson : AlertFormat::kProtobuf};
   options.partials_partitions = environment.partials_partitions;
-  options.tombstones_kept = kTombstonesKept;
   use_memory(environment.memory, &environment.ledger, options);
   EvaluateWorker worker(options, environment.plan, leases, **reader, committer, recorder, system_now);
   auto consumer = environment.cluster.consumer(Role::kEvaluate, member, environment.memory.queue_bytes, worker);

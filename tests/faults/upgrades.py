@@ -3,6 +3,7 @@
 The later version is the build `faults` with TOCSIN_FORMATS_AHEAD (engine/base/test_switches.h): its numbers are higher and its encodings
 the same, so what is tried is who reads what of whom, and what the others do meanwhile; not a conversion, of which there is none yet."""
 
+import signal
 import time
 
 from cluster import FAULTS_BIN
@@ -18,11 +19,21 @@ def make_version(process, ahead):
     process.environment = {"TOCSIN_FORMATS_AHEAD": str(ahead)} if ahead else {}
 
 
+def stop(process):
+    """In good order, unless it has just begun, or is just ending because of what a newer one wrote."""
+    process.process.terminate()
+    code = process.process.wait(timeout=60)
+    if code not in (0, -signal.SIGTERM) and not (code == 1 and REFUSAL in process.log()[-3000:]):
+        raise Failure(f"{process.instance} ended with {code} when it was stopped:\n{process.log()[-3000:]}")
+
+
 def replace(run, process, ahead):
     """Stops one process, in good order or not, and starts it in that version, at once or when the others have its partitions."""
     run.service.away.add(process)
-    if process.alive():
-        process.stop() if run.chance.random() < 0.5 else process.kill()
+    if process.alive() and run.chance.random() < 0.5:
+        stop(process)
+    elif process.alive():
+        process.kill()
     time.sleep(run.chance.choice([0, 0, SESSION_S + 2]))
     make_version(process, ahead)
     process.start()

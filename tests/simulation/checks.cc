@@ -136,29 +136,22 @@ Rows replay(const std::vector<log::LogEntry>& changelog, int64_t to) {
   return rows;
 }
 
-Problem check_stores_of(World& world, int32_t partition) {
+Problem check_store_of(World& world, const World::Instance& instance, size_t disk, int32_t partition) {
+  if (instance.disks[disk].damaged() || world.changelog_lost()) return std::nullopt;
+  const auto place = [&] { return fmt::format("disk {} of {}, partition {}", disk, instance.name, partition); };
+  Rows rows;
+  const std::optional<int64_t> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
+  if (!position) return rows.empty() ? Problem() : fmt::format("{}: rows without a position", place());
   const int64_t end = world.log().reader()->bounds({kChangelog, partition})->second;
-  const std::vector<log::LogEntry> changelog = world.log().entries({kChangelog, partition});
-  for (const World::Instance& instance : world.instances()) {
-    for (size_t disk = 0; disk < instance.disks.size(); ++disk) {
-      const auto place = [&] { return fmt::format("disk {} of {}, partition {}", disk, instance.name, partition); };
-      Rows rows;
-      const std::optional<int64_t> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
-      if (instance.disks[disk].damaged()) continue;
-      if (!position) {
-        if (!rows.empty()) return fmt::format("{}: rows without a position", place());
-        continue;
-      }
-      if (*position > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), *position, end);
-      // A compacted changelog no longer says what was true before its end.
-      if (world.compacted() && *position < end) continue;
-      if (rows != replay(changelog, *position)) return fmt::format("{}: not what the changelog says up to {}", place(), *position);
-    }
-  }
-  return std::nullopt;
+  if (*position > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), *position, end);
+  // A compacted changelog no longer says what was true before its end.
+  if (world.compacted() && *position < end) return std::nullopt;
+  if (rows == replay(world.log().entries({kChangelog, partition}), *position)) return std::nullopt;
+  return fmt::format("{}: not what the changelog says up to {}", place(), *position);
 }
 
 Problem check_position_of(World& world, int32_t partition) {
+  if (world.changelog_lost()) return std::nullopt;
   const auto committed = world.log().committed("evaluate", {kPartials, partition});
   Rows rows = replay(world.log().entries({kChangelog, partition}), INT64_MAX);
   const auto stored = rows.find(keys::position(static_cast<uint32_t>(partition)));
@@ -213,8 +206,19 @@ std::optional<std::string> broken_invariant(World& world) {
   for (int32_t partition = 0; partition < world.engine().partials; ++partition) {
     // Who was misled reads again.
     if (Problem problem = world.misled() ? Problem() : check_frames_of(world, partition)) return problem;
-    if (Problem problem = check_stores_of(world, partition)) return problem;
     if (Problem problem = check_position_of(world, partition)) return problem;
+  }
+  for (const World::Instance& instance : world.instances()) {
+    for (size_t disk = 0; disk < instance.disks.size(); ++disk) {
+      if (Problem problem = broken_store(world, instance, disk)) return problem;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> broken_store(World& world, const World::Instance& instance, size_t disk) {
+  for (int32_t partition = 0; partition < world.engine().partials; ++partition) {
+    if (Problem problem = check_store_of(world, instance, disk, partition)) return problem;
   }
   return std::nullopt;
 }

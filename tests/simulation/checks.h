@@ -36,5 +36,7 @@ std::string difference_of_misled(const Published& actual, const Published& expec
 //   - stores: none is ahead of the changelog, and each holds what the changelog says up to its position;
 //   - the position row of the changelog is the committed offset of the partials partition.
 std::optional<std::string> broken_invariant(World& world);
+// Of these only what is said of stores, and of one of them.
+std::optional<std::string> broken_store(World& world, const World::Instance& instance, size_t disk);
 
 }  // namespace tocsin::simulation

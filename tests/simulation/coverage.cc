@@ -49,6 +49,7 @@ std::string_view describe(Event event) {
     case Event::kDiskRefused: return "disk: refused for its damage, and replaced";
     case Event::kChangelogCompacted: return "changelog compacted";
     case Event::kDiskTooOld: return "disk: older than the changelog's tombstones";
+    case Event::kChangelogLost: return "changelog deleted by somebody";
     case Event::kClockForwards: return "wall clock jumped forwards";
     case Event::kClockBackwards: return "wall clock jumped backwards";
     case Event::kLongPause: return "everything stood still for more than a day";

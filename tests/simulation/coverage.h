@@ -60,6 +60,7 @@ enum class Event : uint8_t {
   kDiskRefused,
   kChangelogCompacted,
   kDiskTooOld,
+  kChangelogLost,
   // Time and input.
   kClockForwards,
   kClockBackwards,

@@ -276,6 +276,7 @@ void Schedule::change_clocks() {
 }
 
 void Schedule::change_disks() {
+  if (world_->engine().misleading && random_.one_in(4)) return world_->lose_changelog();
   if (random_.one_in(2)) return world_->compact();
   World::Instance& instance = world_->instances()[random_.below(world_->instances().size())];
   if (world_->lives_of(instance) == 0) spoil_disk(instance, random_.below(instance.disks.size()));

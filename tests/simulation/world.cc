@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/simulation/checks.h"
+
 namespace tocsin::simulation {
 namespace {
 
 constexpr int64_t kMoreThanADayMs = 26LL * 3'600'000;
-constexpr int64_t kTombstonesKeptMs = 24LL * 3'600'000;  // as EvaluateOptions has it
+constexpr int64_t kTombstonesKeptMs = 24LL * 3'600'000;  // delete.retention.ms of the changelog (engine/config/topics.cc)
 
 log::OutRecord record_of(const Message& message) {
   return {.topic = kInput, .partition = message.partition, .key = "", .value = message.text, .headers = {}};
@@ -61,6 +63,7 @@ void World::note_committed() {
 }
 
 std::optional<log::CommittedOffset> World::committed_before(const std::string& group, const log::TopicPartition& partition) const {
+  if (engine_.from_now) return std::nullopt;
   const auto found = committed_before_.find({group, partition});
   return found == committed_before_.end() ? std::nullopt : found->second;
 }
@@ -131,7 +134,10 @@ void World::step(Life& life, size_t worker) {
     trace_.say(now_ms_ - kBaseMs, "{} is killed within {}", process.name(), process.worker_name(worker));
     return remove(life);
   }
-  if (!status.ok()) ended(life, status);
+  if (!status.ok()) return ended(life, status);
+  if (process.restores() == life.restores) return;
+  life.restores = process.restores();
+  if (auto problem = broken_store(*this, *life.instance, life.disk)) violate("after a restore: " + *problem);
 }
 
 // Whether that is how a process has to end here.
@@ -287,6 +293,16 @@ void World::compact() {
   compacted_ = true;
   coverage_.hit(Event::kChangelogCompacted);
   trace_.say(now_ms_ - kBaseMs, "the changelog is compacted");
+}
+
+void World::lose_changelog() {
+  for (int32_t partition = 0; partition < engine_.partials; ++partition) {
+    log_.truncate({kChangelog, partition}, reader_->bounds({kChangelog, partition})->second);
+  }
+  changelog_lost_ = true;
+  misled_ = true;
+  coverage_.hit(Event::kChangelogLost);
+  trace_.say(now_ms_ - kBaseMs, "somebody deletes the records of the changelog");
 }
 
 bool World::read_to_end(const std::string& group, const std::string& topic, int32_t partitions) {

@@ -48,6 +48,7 @@ class World {
     std::unique_ptr<Process> process;
     Instance* instance;
     size_t disk;
+    uint64_t restores = 0;  // of which the result has been looked at
   };
 
   World(const Engine& engine, const Input& input, Fate& fate, Coverage& coverage, const Trace& trace);
@@ -100,6 +101,9 @@ class World {
   bool misled() const { return misled_; }
   // Event times at which applications began transactions: what they wrote then could be read only later.
   const std::set<int64_t>& foreign_begun_ms() const { return foreign_begun_ms_; }
+  // Somebody deletes all records that the changelog has.
+  void lose_changelog();
+  bool changelog_lost() const { return changelog_lost_; }
   // Of all workers that there have been.
   const std::set<std::string>& worker_names() const { return worker_names_; }
 
@@ -145,6 +149,7 @@ class World {
   bool compacted_ = false;
   bool clocks_jumped_ = false;
   bool misled_ = false;
+  bool changelog_lost_ = false;
   bool stopped_ = false;
   using Committed = std::map<std::pair<std::string, log::TopicPartition>, std::optional<log::CommittedOffset>>;
   Committed committed_now_;
