@@ -109,13 +109,14 @@ Problem check_frames_of(World& world, int32_t partials) {
 using Rows = std::map<std::string, std::string>;
 
 // The rows of a partition, without the store's own position, which is returned.
-std::optional<int64_t> read_rows(const state::Store& store, uint32_t partition, Rows& rows) {
+std::optional<ChangelogPosition> read_rows(const state::Store& store, uint32_t partition, Rows& rows) {
   const std::string from = state::KeyWriter().u32(partition).take();
   const std::string own = changelog_position_key(partition);
-  std::optional<int64_t> position;
+  std::optional<ChangelogPosition> position;
   for (const auto row = store.scan(from, state::prefix_end(from)); row->valid(); row->next()) {
     if (row->key() == own) {
-      position = state::KeyReader(row->value()).i64();
+      state::KeyReader value(row->value());
+      position = {value.i64(), WallTime{value.i64()}};
     } else {
       rows.emplace(row->key(), row->value());
     }
@@ -140,14 +141,16 @@ Problem check_store_of(World& world, const World::Instance& instance, size_t dis
   if (instance.disks[disk].damaged() || world.changelog_lost()) return std::nullopt;
   const auto place = [&] { return fmt::format("disk {} of {}, partition {}", disk, instance.name, partition); };
   Rows rows;
-  const std::optional<int64_t> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
+  const std::optional<ChangelogPosition> position = read_rows(instance.disks[disk], static_cast<uint32_t>(partition), rows);
   if (!position) return rows.empty() ? Problem() : fmt::format("{}: rows without a position", place());
   const int64_t end = world.log().reader()->bounds({kChangelog, partition})->second;
-  if (*position > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), *position, end);
+  if (position->offset > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), position->offset, end);
+  // Whoever stood still for a day in the middle of a restore; the next one begins anew.
+  if (WallTime{world.now_ms()} - position->written_at >= EvaluateOptions().tombstones_kept) return std::nullopt;
   // A compacted changelog no longer says what was true before its end.
-  if (world.compacted() && *position < end) return std::nullopt;
-  if (rows == replay(world.log().entries({kChangelog, partition}), *position)) return std::nullopt;
-  return fmt::format("{}: not what the changelog says up to {}", place(), *position);
+  if (world.compacted() && position->offset < end) return std::nullopt;
+  if (rows == replay(world.log().entries({kChangelog, partition}), position->offset)) return std::nullopt;
+  return fmt::format("{}: not what the changelog says up to {}", place(), position->offset);
 }
 
 Problem check_position_of(World& world, int32_t partition) {

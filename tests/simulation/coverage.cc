@@ -52,7 +52,7 @@ std::string_view describe(Event event) {
     case Event::kChangelogLost: return "changelog deleted by somebody";
     case Event::kClockForwards: return "wall clock jumped forwards";
     case Event::kClockBackwards: return "wall clock jumped backwards";
-    case Event::kLongPause: return "everything stood still for more than a day";
+    case Event::kLongPause: return "everything stood still for half a day or more than one";
     case Event::kPartitionAdded: return "input partition added";
     case Event::kLateEvent: return "late events written";
     case Event::kDeadLetter: return "dead letters";

@@ -20,6 +20,7 @@ class Writer {
     partitions_ = input_.partitions;
     // Where there are pauses, it is often time alone that moves windows and alerts on.
     pause_max_ms_ = random_.one_in(3) ? 2'000 : 600;
+    late_ = !random_.one_in(4);
     const int64_t messages = random_.between(kMessagesMin, kMessagesMax);
     const int64_t growth = random_.one_in(3) ? random_.between(5, messages - 5) : -1;
     for (int64_t i = 0; i < messages; ++i) {
@@ -60,9 +61,9 @@ class Writer {
 
   int64_t time_of_event() {
     const uint64_t kind = random_.below(100);
-    if (kind < 12) input_.coverage.hit(Event::kLateEvent);
-    if (kind < 10) return now_ms_ - random_.between(0, 9'000);
-    if (kind < 12) return now_ms_ - 21'000 - random_.between(0, 9'000);
+    if (kind < 12 && late_) input_.coverage.hit(Event::kLateEvent);
+    if (kind < 10 && late_) return now_ms_ - random_.between(0, 9'000);
+    if (kind < 12 && late_) return now_ms_ - 21'000 - random_.between(0, 9'000);
     return now_ms_ - random_.between(0, std::min<int64_t>(pause_max_ms_, 400));
   }
 
@@ -84,6 +85,7 @@ class Writer {
   Input input_;
   int32_t partitions_ = 1;
   int64_t pause_max_ms_ = 500;
+  bool late_ = true;  // there are late events
   int64_t now_ms_ = 0;
 };
 

@@ -263,6 +263,7 @@ void Schedule::take_a_name() {
 void Schedule::change_clocks() {
   if (random_.one_in(6) && !world_->engine().idle_timeout) {
     if (random_.one_in(2)) kill_somebody();  // its disk may be too old when it comes back
+    if (random_.one_in(3)) return world_->pass_half_a_day();
     world_->pass_a_day();
     world_->compact();
     return;

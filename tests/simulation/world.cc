@@ -275,14 +275,23 @@ void World::time_out(Life& life, size_t worker) {
   trace_.say(now_ms_ - kBaseMs, "the transaction of {} times out", transactions.id());
 }
 
-void World::pass_a_day() {
+void World::stand_still(int64_t ms) {
   for (const auto& life : lives_) {
     for (size_t worker = 0; worker < life->process->workers(); ++worker) time_out(*life, worker);
   }
-  now_ms_ += kMoreThanADayMs;
+  now_ms_ += ms;
+  coverage_.hit(Event::kLongPause);
+}
+
+void World::pass_half_a_day() {
+  stand_still(kMoreThanADayMs / 2);
+  trace_.say(now_ms_ - kBaseMs, "half a day goes by");
+}
+
+void World::pass_a_day() {
+  stand_still(kMoreThanADayMs);
   ++day_;
   for (const auto& life : lives_) life->instance->disks[life->disk].set_day(day_);
-  coverage_.hit(Event::kLongPause);
   trace_.say(now_ms_ - kBaseMs, "a day goes by");
 }
 

@@ -89,7 +89,8 @@ class World {
   void end_left_behind(size_t index);
   // The transaction of this worker has been open for too long, if it is.
   void time_out(Life& life, size_t worker);
-  // More than a day goes by.
+  // Half a day goes by, or more than one.
+  void pass_half_a_day();
   void pass_a_day();
   void compact();
   bool compacted() const { return compacted_; }
@@ -119,6 +120,7 @@ class World {
   void violate(std::string what);
 
  private:
+  void stand_still(int64_t ms);
   void remove(Life& life);
   void ended(Life& life, const Status& status);
   bool explains(Life& life, const Status& status);
