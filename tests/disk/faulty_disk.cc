@@ -3,7 +3,6 @@
 #include <rocksdb/system_clock.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace tocsin::disk {
@@ -19,7 +18,7 @@ class Sequential final : public rocksdb::FSSequentialFile {
  public:
   Sequential(FaultyDisk& disk, FaultyDisk::FilePtr file) : disk_(disk), file_(std::move(file)) {}
   IOStatus Read(size_t size, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
-    const IOStatus status = disk_.read(*file_, offset_, size, result, scratch);
+    IOStatus status = disk_.read(*file_, offset_, size, result, scratch);
     offset_ += result->size();
     return status;
   }
@@ -195,14 +194,14 @@ IOStatus FaultyDisk::check_writable() {
 
 IOStatus FaultyDisk::append(File& file, const Slice& data) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   file.data.append(data.data(), data.size());
   return IOStatus::OK();
 }
 
 IOStatus FaultyDisk::truncate(File& file, size_t size) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   file.data.resize(size);
   file.synced = std::min(file.synced, size);
   return IOStatus::OK();
@@ -210,7 +209,7 @@ IOStatus FaultyDisk::truncate(File& file, size_t size) {
 
 IOStatus FaultyDisk::sync(File& file) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   if (lies()) {
     ++counts_.syncs_skipped;
     return IOStatus::OK();
@@ -221,7 +220,7 @@ IOStatus FaultyDisk::sync(File& file) {
 
 IOStatus FaultyDisk::sync_names() {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   if (lies()) {
     ++counts_.syncs_skipped;
     return IOStatus::OK();
@@ -235,7 +234,7 @@ IOStatus FaultyDisk::read(const File& file, uint64_t offset, size_t size, Slice*
   const Lock lock(mutex_);
   const size_t from = std::min<size_t>(offset, file.data.size());
   const size_t count = std::min(size, file.data.size() - from);
-  if (count > 0) std::memcpy(scratch, file.data.data() + from, count);
+  std::copy_n(file.data.data() + from, count, scratch);
   *result = Slice(scratch, count);
   return IOStatus::OK();
 }
@@ -279,7 +278,7 @@ IOStatus FaultyDisk::NewRandomAccessFile(const std::string& name, const rocksdb:
 IOStatus FaultyDisk::NewWritableFile(const std::string& name, const rocksdb::FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* file,
                                      IODebugContext*) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   const auto made = std::make_shared<File>();
   change({{name, made}});
   *file = std::make_unique<Writable>(*this, made);
@@ -308,7 +307,7 @@ IOStatus FaultyDisk::GetChildren(const std::string& directory, const IOOptions&,
 
 IOStatus FaultyDisk::DeleteFile(const std::string& name, const IOOptions&, IODebugContext*) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   if (!now_.contains(name)) return not_found(name);
   change({{name, nullptr}});
   return IOStatus::OK();
@@ -316,7 +315,7 @@ IOStatus FaultyDisk::DeleteFile(const std::string& name, const IOOptions&, IODeb
 
 IOStatus FaultyDisk::RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) {
   const Lock lock(mutex_);
-  if (const IOStatus status = check_writable(); !status.ok()) return status;
+  if (IOStatus status = check_writable(); !status.ok()) return status;
   const auto found = now_.find(from);
   if (found == now_.end()) return not_found(from);
   change({{to, found->second}, {from, nullptr}});

@@ -161,7 +161,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev mutants", description="Runs the tests against each seeded defect.")
     parser.add_argument("names", nargs="*", help="these defects only (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="how many defects at once (default 2)")
-    parser.add_argument("--seeds", type=int, default=3000, help="seeds of the simulation for each defect (default 3000)")
+    parser.add_argument("--seeds", type=int, default=20000, help="seeds of the simulation for each defect (default 20000, as CI runs)")
     parser.add_argument("--only", choices=("simulation", "unit", "faults"), help="this detector alone")
     parser.add_argument("--faults", action="store_true", help="the fault programme for what the others let through")
     parser.add_argument("--binaries", type=Path, default=ROOT / "build/faults/bin", help=argparse.SUPPRESS)

@@ -137,6 +137,7 @@ size_t rule_sets() { return kRuleSets.size(); }
 std::shared_ptr<const Plan> plan_of(size_t rule_set) {
   static const std::vector<std::shared_ptr<const Plan>> plans = [] {
     std::vector<std::shared_ptr<const Plan>> all;
+    all.reserve(kRuleSets.size());
     for (const char* text : kRuleSets) all.push_back(compile(text));
     return all;
   }();

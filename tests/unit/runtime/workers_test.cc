@@ -301,14 +301,27 @@ TEST(Restart, AnEmptyStoreReadsTheWholeChangelog) {
 
 TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
   Engine engine(plan_of(kWorkerRules));
+  const Status status = engine.evaluate->on_assigned({{0, log::CommittedOffset{3, ""}}}).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), testing::HasSubstr("stands at partials offset nothing"));
+}
+
+// Found by the simulation: a worker that was alive meanwhile went on writing what changed, and the next restore took that for all there was.
+TEST(Restart, AChangelogWithoutItsBeginningIsRefusedIfTheStoreNeedsIt) {
+  Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
   engine.drain();
-  engine.crash(true);
   engine.log.truncate({"changelog", 0}, engine.reader->bounds({"changelog", 0})->second);
+  engine.feed(0, failure(12'000));
+  engine.drain();
+  engine.crash();
+  engine.start();
+  EXPECT_TRUE(engine.step().ok());  // the store has all of it
+  engine.crash(true);
   engine.start();
   const Status status = engine.step();
   EXPECT_EQ(status.code(), StatusCode::kDataLoss);
-  EXPECT_THAT(status.message(), testing::HasSubstr("stands at partials offset nothing"));
+  EXPECT_THAT(status.message(), testing::HasSubstr("have been deleted, and the state directory does not have what they said"));
 }
 
 // Seed 3561 of tests/simulation: a member that stands still between learning the committed offset and reading the changelog finds what the
