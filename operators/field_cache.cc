@@ -42,7 +42,7 @@ bool FieldCache::equal(const char* key, bool success, const std::string_view* sl
   for (size_t i = 0; i < slots_per_event_; ++i) {
     std::memcpy(&word, lengths + i * sizeof word, sizeof word);
     if (slots[i].size() != word) return false;
-    if (word != 0 && std::memcmp(slots[i].data(), bytes, word) != 0) return false;
+    if (!mix::same_bytes(slots[i].data(), bytes, word)) return false;
     bytes += word;
   }
   return true;

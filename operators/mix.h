@@ -20,17 +20,34 @@ inline uint64_t fold(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-inline uint64_t load(const char* bytes, size_t n) {
-  uint64_t word = 0;
-  std::memcpy(&word, bytes, n);
+template <typename T>
+uint64_t load(const char* bytes) {
+  T word = 0;
+  std::memcpy(&word, bytes, sizeof word);
   return word;
+}
+
+// The first `n` bytes, 1 to 8, as the low ones of a word. By loads of fixed sizes that overlap: a call of memcpy costs more than all else here.
+inline uint64_t load(const char* bytes, size_t n) {
+  if (n == 8) return load<uint64_t>(bytes);
+  if (n >= 4) return load<uint32_t>(bytes) | load<uint32_t>(bytes + n - 4) << (8 * (n - 4));
+  if (n >= 2) return load<uint16_t>(bytes) | load<uint8_t>(bytes + n - 1) << (8 * (n - 1));
+  return load<uint8_t>(bytes);
+}
+
+// As memcmp() == 0, for texts that are short mostly.
+inline bool same_bytes(const char* a, const char* b, size_t n) {
+  for (; n > 8; n -= 8, a += 8, b += 8) {
+    if (load<uint64_t>(a) != load<uint64_t>(b)) return false;
+  }
+  return n == 0 || load(a, n) == load(b, n);
 }
 
 inline uint64_t hash_bytes(std::string_view text, uint64_t state) {
   const char* bytes = text.data();
   size_t left = text.size();
   state ^= fold(text.size() + kSecret, kMix);
-  for (; left > 8; left -= 8, bytes += 8) state = fold(state ^ load(bytes, 8), kMix);
+  for (; left > 8; left -= 8, bytes += 8) state = fold(state ^ load<uint64_t>(bytes), kMix);
   if (left > 0) state = fold(state ^ load(bytes, left), kSecret);
   return state;
 }
