@@ -28,7 +28,7 @@ class Writer {
       if (i == growth) {
         input_.grows = true;
         const int32_t added = partitions_++;
-        step(InputStep::Kind::kAddPartition, {{added, event(now_ms_)}});
+        step(InputStep::Kind::kAddPartition, {{added, first_of_added()}});
       } else if (random_.one_in(15)) {
         write_transaction();
       } else {
@@ -43,6 +43,13 @@ class Writer {
 
  private:
   void step(InputStep::Kind kind, std::vector<Message> messages) { input_.steps.push_back({kind, now_ms_, std::move(messages)}); }
+
+  // Older events of a partition that joins are late up to the watermark that it joins with.
+  std::string first_of_added() {
+    std::string batch = "[" + event(now_ms_);
+    for (int64_t i = random_.between(0, 4); i > 0; --i) batch += "," + event(now_ms_ - random_.between(0, 6'000));
+    return batch + "]";
+  }
 
   void write_transaction() {
     std::vector<Message> messages;

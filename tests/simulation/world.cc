@@ -209,6 +209,8 @@ bool World::feed() {
     if (!committed || committed->offset == 0) return false;
     awaited_.reset();
   }
+  const bool grows = input_.steps[next_].kind == InputStep::Kind::kAddPartition;
+  if (grows && !all_read()) return false;
   note_committed();
   const InputStep& step = input_.steps[next_++];
   now_ms_ = std::max(now_ms_, kBaseMs + step.at_ms);
@@ -238,6 +240,16 @@ bool World::feed() {
       foreign_begun_ms_.insert(now_ms_);
       break;
     }
+  }
+  return true;
+}
+
+// Of each input partition the last record that can be read; what was rolled back behind it is passed with the next one.
+bool World::all_read() {
+  for (int32_t partition = 0; partition < input_partitions_; ++partition) {
+    const std::vector<log::LogEntry> entries = log_.entries({kInput, partition});
+    const auto committed = log_.committed("aggregate", {kInput, partition});
+    if (!entries.empty() && (!committed || committed->offset <= entries.back().offset)) return false;
   }
   return true;
 }

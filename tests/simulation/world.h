@@ -125,6 +125,7 @@ class World {
   void ended(Life& life, const Status& status);
   bool explains(Life& life, const Status& status);
   bool taken_up_everywhere();
+  bool all_read();
   void note_committed();
   bool read_to_end(const std::string& group, const std::string& topic, int32_t partitions);
 
