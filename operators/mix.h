@@ -27,7 +27,8 @@ uint64_t load(const char* bytes) {
   return word;
 }
 
-// The first `n` bytes, 1 to 8, as the low ones of a word. By loads of fixed sizes that overlap: a call of memcpy costs more than all else here.
+// The first `n` bytes, 1 to 8, as the low ones of a word. By loads of fixed sizes that overlap: a call of memcpy costs more than all else
+// here.
 inline uint64_t load(const char* bytes, size_t n) {
   if (n == 8) return load<uint64_t>(bytes);
   if (n >= 4) return load<uint32_t>(bytes) | load<uint32_t>(bytes + n - 4) << (8 * (n - 4));

@@ -180,7 +180,9 @@ Status PaneStore::roll_up_pane(int v, size_t level, EventTime start, EventTime e
       into.last_event = std::max(into.last_event, partial.last_event);
       into.last_latency_event = std::max(into.last_latency_event, partial.last_latency_event);
     };
-    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) { merged[group].sketch.merge(partial.sketch, kRollUpBytesMax); };
+    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) {
+      merged[group].sketch.merge(partial.sketch, kRollUpBytesMax);
+    };
     TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kCounters, add));
     if (view(v).latency) TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kSketches, merge));
   }

@@ -60,7 +60,8 @@ inline constexpr std::array kDefects{
     // Frames.
     Switch{"watermark_of_the_fastest", "the evaluation goes by the fastest input partition"},
     Switch{"repeated_frame_counted", "a frame whose input offsets were applied before is applied again"},
-    Switch{"repeated_frame_replayed", "a frame that was dropped because it repeats offsets is counted when it is read again after a restart"},
+    Switch{"repeated_frame_replayed",
+           "a frame that was dropped because it repeats offsets is counted when it is read again after a restart"},
     Switch{"frame_gap_ignored", "a frame that does not begin where the last one ended is applied"},
     Switch{"frame_part_applied_alone", "a part of a frame takes effect before the last one has come"},
     // Restore of the evaluator.

@@ -13,10 +13,10 @@
 namespace tocsin::kafka {
 namespace {
 
-// A transaction is flushed as soon as it has been handed over, which ends all waiting, so this only has to be longer than it takes to hand a transaction over. When a part of it is sent
-// before, the thread of the client that has the rest polls without pause until the broker has answered: as soon as five messages of a
-// partition are in flight librdkafka 2.14 sends it no more, and takes the rest for overdue (rd_kafka_msgq_allow_wakeup_at()). With 1 ms that
-// was a quarter of all processor time of a drain.
+// A transaction is flushed as soon as it has been handed over, which ends all waiting, so this only has to be longer than it takes to hand
+// a transaction over. When a part of it is sent before, the thread of the client that has the rest polls without pause until the broker has
+// answered: as soon as five messages of a partition are in flight librdkafka 2.14 sends it no more, and takes the rest for overdue
+// (rd_kafka_msgq_allow_wakeup_at()). With 1 ms that was a quarter of all processor time of a drain.
 constexpr const char* kLingerMs = "200";
 constexpr int kInitSliceMs = 500;  // init_transactions() can be resumed, so a stop is noticed within this time
 constexpr int kFlushSliceMs = 20;

@@ -284,8 +284,8 @@ Status AggregateWorker::flush() {
   transaction.group = consumer_->group_metadata();
   if (transaction.group == nullptr) return {};  // between two generations: what is open is dropped or flushed by the listener calls
   const v1::Frame header = make_header();
-  transaction.records = make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic,
-                                    options_.frame_part_bytes);
+  transaction.records =
+      make_frames(header, aggregator_.take(options_.partials_partitions), options_.partials_topic, options_.frame_part_bytes);
   counters_.frames += transaction.records.size();
   for (const log::OutRecord& record : transaction.records) counters_.frame_bytes += record.value->size();
   tell_of_overflow();

@@ -43,7 +43,7 @@ struct AggregateOptions {
   Duration flush_interval{100};
   Duration catch_up_interval{500};  // at least this instead, while event time is far behind the wall clock and there is more to read
   size_t flush_bytes =
-      size_t{32} << 20;           // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
+      size_t{32} << 20;  // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
   size_t frame_part_bytes = kFramePartBytes;
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
   SeriesLimits series;

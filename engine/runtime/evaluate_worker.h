@@ -45,7 +45,8 @@ struct EvaluateOptions {
   size_t memory_bytes =
       size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused
-  Duration tombstones_kept{23LL * 3600 * 1000};  // delete.retention.ms of the changelog (engine/config/topics.cc), less what clocks may differ by
+  Duration tombstones_kept{23LL * 3600 *
+                           1000};   // delete.retention.ms of the changelog (engine/config/topics.cc), less what clocks may differ by
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
   std::optional<EventTime> until;
   SharedLedger* ledger = nullptr;  // where groups are told to stage 1; may be null

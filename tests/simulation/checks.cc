@@ -65,8 +65,8 @@ Problem check_idle(World& world, const v1::InputProgress& input) {
   const int64_t proven_at_ms = input.watermark_ms() + AggregateOptions().max_out_of_orderness.ms;
   for (const log::LogEntry& entry : world.log().entries({kInput, input.partition()})) {
     if (entry.offset < input.to() || entry.timestamp_ms >= proven_at_ms || world.foreign_begun_ms().contains(entry.timestamp_ms)) continue;
-    return fmt::format("idle up to {} with everything read up to {}, but offset {} was written {} ms before", input.watermark_ms(), input.to(),
-                       entry.offset, proven_at_ms - entry.timestamp_ms);
+    return fmt::format("idle up to {} with everything read up to {}, but offset {} was written {} ms before", input.watermark_ms(),
+                       input.to(), entry.offset, proven_at_ms - entry.timestamp_ms);
   }
   return std::nullopt;
 }

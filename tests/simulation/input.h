@@ -42,7 +42,8 @@ struct Input {
 };
 
 // The alerts that it should bring about are a function of the input: the first event of a step of kAddPartition is at or ahead of all event
-// times before it, and whoever writes it must see all that was written before read, and the new partition taken up before he writes what follows. Each partition ends with an event far ahead.
+// times before it, and whoever writes it must see all that was written before read, and the new partition taken up before he writes what
+// follows. Each partition ends with an event far ahead.
 Input make_input(uint64_t seed);
 
 }  // namespace tocsin::simulation

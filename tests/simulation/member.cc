@@ -29,7 +29,12 @@ class InterruptedVisit final : public log::PartitionReader::Visitor {
 }  // namespace
 
 Member::Member(log::MemoryLog& log, log::MemoryConsumerOptions options, Fate& fate, Process& process, log::ConsumerListener& worker)
-    : log_(log), fate_(fate), process_(process), worker_(worker), group_(options.group), consumer_(log.consumer(std::move(options), *this)) {}
+    : log_(log),
+      fate_(fate),
+      process_(process),
+      worker_(worker),
+      group_(options.group),
+      consumer_(log.consumer(std::move(options), *this)) {}
 
 Status Member::poll(Duration /*timeout*/, log::RecordBatch& batch) {
   if (fate_.strikes(Event::kFetchDelayed)) {

@@ -27,8 +27,8 @@ struct Engine {
   bool shared_ledger = false;
   size_t poll_records_max = 4'096;
   size_t frame_part_bytes = kFramePartBytes;
-  bool misleading = false;  // the groups' coordinator answers from the past, also to workers that cannot know
-  bool from_now = false;    // partitions without a committed offset are read from their ends
+  bool misleading = false;                      // the groups' coordinator answers from the past, also to workers that cannot know
+  bool from_now = false;                        // partitions without a committed offset are read from their ends
   size_t transaction_bytes = size_t{16} << 10;  // of state changes: beyond it ticks are cut into several transactions
 };
 
@@ -81,7 +81,9 @@ class Process {
  private:
   struct Worker {
     Worker(log::MemoryLog& log, Fate& fate, Process& process, const std::string& id, const Clock& clock, FlightRecorder::Phase after_commit)
-        : name(id), transactions(log, fate, process, transactional_id("simulation", id)), committer(transactions, transactions, recorder, clock, after_commit) {}
+        : name(id),
+          transactions(log, fate, process, transactional_id("simulation", id)),
+          committer(transactions, transactions, recorder, clock, after_commit) {}
     const std::string name;
     Transactions transactions;
     std::atomic<uint8_t> phase{0};

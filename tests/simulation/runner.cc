@@ -50,8 +50,7 @@ std::optional<std::string> Runner::run(uint64_t seed, bool verbose) {
   coverage_.hit(Event::kAlert, actual.alerts.size());
   coverage_.hit(Event::kDeadLetter, actual.dead_letters.size());
   if (outcome.problem || engine.idle_timeout) return outcome.problem;
-  const std::string wrong =
-      outcome.misled ? difference_of_misled(actual, expected_, outcome.stopped) : difference(actual, expected_);
+  const std::string wrong = outcome.misled ? difference_of_misled(actual, expected_, outcome.stopped) : difference(actual, expected_);
   return wrong.empty() ? std::nullopt : std::optional(wrong);
 }
 

@@ -73,8 +73,8 @@ void World::mislead() {
   trace_.say(now_ms_ - kBaseMs, "a worker is told what was committed before:");
   for (const auto& [of, committed] : committed_before_) {
     const auto now = log_.committed(of.first, of.second);
-    trace_.say(now_ms_ - kBaseMs, "  {} {}-{}: {} ('{}'), now {} ('{}')", of.first, of.second.topic, of.second.partition, committed ? committed->offset : -1,
-               committed ? committed->metadata : "", now ? now->offset : -1, now ? now->metadata : "");
+    trace_.say(now_ms_ - kBaseMs, "  {} {}-{}: {} ('{}'), now {} ('{}')", of.first, of.second.topic, of.second.partition,
+               committed ? committed->offset : -1, committed ? committed->metadata : "", now ? now->offset : -1, now ? now->metadata : "");
   }
 }
 
@@ -103,11 +103,15 @@ void World::start(Instance& instance) {
   on.set_day(day_);
   coverage_.hit(Event::kJoined);
   trace_.say(now_ms_ - kBaseMs, "{} starts on disk {} ({} batches)", instance.name, disk, on.batches());
-  const ProcessOptions options{instance.name, instance.aggregates, instance.evaluates,
-                               [this, &instance] { return WallTime{now_ms_ + instance.clock_ahead_ms}; },
-                               {engine_.from_now && taken_up_everywhere() ? log::StartPosition::Kind::kLatest : log::StartPosition::Kind::kEarliest}};
+  const ProcessOptions options{
+      instance.name,
+      instance.aggregates,
+      instance.evaluates,
+      [this, &instance] { return WallTime{now_ms_ + instance.clock_ahead_ms}; },
+      {engine_.from_now && taken_up_everywhere() ? log::StartPosition::Kind::kLatest : log::StartPosition::Kind::kEarliest}};
   lives_.push_back(std::make_unique<Life>(Life{std::make_unique<Process>(engine_, options, log_, on, fate_), &instance, disk}));
-  for (size_t worker = 0; worker < lives_.back()->process->workers(); ++worker) worker_names_.insert(lives_.back()->process->worker_name(worker));
+  for (size_t worker = 0; worker < lives_.back()->process->workers(); ++worker)
+    worker_names_.insert(lives_.back()->process->worker_name(worker));
   if (!second) return;
   // Either may be fenced by the other now.
   coverage_.hit(Event::kNameTaken);

@@ -150,7 +150,11 @@ TEST(Restore, AFrameThatRepeatedOffsetsIsDroppedWhenItIsReadAgainToo) {
   engine.feed(0, event_at(100, R"(,"region":"eu")"));
   engine.feed(0, event_at(900, R"(,"region":"eu")"));
   engine.run(5);
-  ASSERT_TRUE(engine.log.append({.topic = "partials", .partition = 0, .key = "", .value = engine.log.entries({"partials", 0}).front().value, .headers = {}}).ok());
+  ASSERT_TRUE(
+      engine.log
+          .append(
+              {.topic = "partials", .partition = 0, .key = "", .value = engine.log.entries({"partials", 0}).front().value, .headers = {}})
+          .ok());
   engine.run(5);
   for (int lives = 0; lives < 2; ++lives) {
     engine.crash();

@@ -306,7 +306,8 @@ TEST(Restart, StateThatDoesNotMatchTheCommittedOffsetIsRefused) {
   EXPECT_THAT(status.message(), testing::HasSubstr("stands at partials offset nothing"));
 }
 
-// Found by the simulation: a worker that was alive meanwhile went on writing what changed, and the next restore took that for all there was.
+// Found by the simulation: a worker that was alive meanwhile went on writing what changed, and the next restore took that for all there
+// was.
 TEST(Restart, AChangelogWithoutItsBeginningIsRefusedIfTheStoreNeedsIt) {
   Engine engine(plan_of(kWorkerRules));
   for (const int64_t ms : {100, 1'200, 2'300, 9'000}) engine.feed(0, failure(ms));
