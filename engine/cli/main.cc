@@ -36,7 +36,7 @@ void hold_standard_descriptors() {
 // page faults were a tenth of a drain then (docs/performance.md). MIMALLOC_DECOMMIT_DELAY in the environment comes first.
 void keep_freed_memory_for_a_moment() {
 #ifdef TOCSIN_MIMALLOC
-  constexpr long kMilliseconds = 250;
+  constexpr long kMilliseconds = 4'000;
   mi_option_set_default(mi_option_decommit_delay, kMilliseconds);
 #endif
 }
