@@ -14,6 +14,7 @@
 namespace tocsin::kafka {
 namespace {
 
+// Each question may go to another broker, and one that does not know yet of what others know says that there is no such topic.
 constexpr std::chrono::milliseconds kLookAgain{50};
 
 AdminOptionsHandle options_for(const Client& client, rd_kafka_admin_op_t operation, int timeout_ms) {
@@ -154,7 +155,11 @@ Result<std::vector<TopicDescription>> KafkaAdmin::try_describe(const std::vector
   for (const std::string& name : names) {
     const Result<TopicHandle> topic = open_topic(*client_, name);
     if (!topic.ok()) return topic.status();
-    const Result<TopicMetadata> metadata = fetch_metadata(*client_, topic->get(), deadline.remaining_ms());
+    Result<TopicMetadata> metadata = fetch_metadata(*client_, topic->get(), deadline.remaining_ms());
+    while (metadata.ok() && reaction_to(metadata->error) == StatusCode::kNotFound && seen_.contains(name) && !deadline.passed()) {
+      std::this_thread::sleep_for(kLookAgain);
+      metadata = fetch_metadata(*client_, topic->get(), std::max(deadline.remaining_ms(), 1));
+    }
     if (!metadata.ok()) return metadata.status();
     TopicDescription description;
     description.name = name;
@@ -167,6 +172,10 @@ Result<std::vector<TopicDescription>> KafkaAdmin::try_describe(const std::vector
       description.partitions = metadata->partitions;
       description.replication_factor = metadata->replication_factor;
       Result<std::map<std::string, std::string>> configs = fetch_configs(*client_, name, deadline.remaining_ms());
+      while (!configs.ok() && configs.status().code() == StatusCode::kNotFound && !deadline.passed()) {
+        std::this_thread::sleep_for(kLookAgain);
+        configs = fetch_configs(*client_, name, std::max(deadline.remaining_ms(), 1));
+      }
       if (!configs.ok()) return configs.status();
       description.configs = std::move(*configs);
     }
@@ -188,6 +197,7 @@ Status KafkaAdmin::wait_until_visible(const std::vector<std::string>& names) {
       }
       std::this_thread::sleep_for(kLookAgain);
     }
+    seen_.insert(name);
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -125,6 +126,7 @@ class KafkaAdmin {
 
   AdminOptions options_;
   std::shared_ptr<Client> client_;
+  std::set<std::string> seen_;  // topics that exist, whatever a broker that does not know of them yet says
 };
 
 }  // namespace tocsin::kafka
