@@ -81,8 +81,9 @@ class Evaluator {
   // Evaluates ticks up to the watermark, but stops once the open changes exceed `budget_bytes`: true if there is more to do.
   Result<bool> advance(size_t budget_bytes);
 
-  // Closes the changes since the last seal, with the position after the last applied record; `position` is where reading goes on.
-  std::shared_ptr<const state::WriteBatch> seal(int64_t position);
+  // Closes the changes since the last seal, with the position after the last applied record; `position` is where reading goes on,
+  // `changelog_end` where the changelog ends, as far as is known.
+  std::shared_ptr<const state::WriteBatch> seal(int64_t position, int64_t changelog_end);
   // The store has the oldest sealed batch.
   void release() { overlay_.release_oldest(); }
 

@@ -85,7 +85,7 @@ std::string encode_last_events(const LastEvents& last, uint64_t any_interval) {
   return row.SerializeAsString();
 }
 
-std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
+std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position, int64_t changelog_end) {
   v1::PositionRow row;
   row.set_next_offset(position);
   next_offset_ = position;
@@ -108,6 +108,8 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position) {
   row.set_resolution_ms(plan_->resolution.ms);
   row.set_partitions(options_.partitions);
   row.set_format(state_format());
+  // Its key is the greatest of the batch, so it comes behind all others.
+  row.set_changelog_offset(changelog_end + static_cast<int64_t>(overlay_.open_count()));
   overlay_.put(keys::position(options_.partition), row.SerializeAsString());
   return overlay_.seal();
 }

@@ -29,6 +29,16 @@ Status check_frame_format(uint32_t format, std::string_view worker, uint32_t par
       offset, partition, worker, format, frame_format()));
 }
 
+Status check_changelog_whole(uint32_t partition, int64_t offset, int64_t least) {
+  if (offset >= least || test_switches::defect("changelog_end_not_compared")) return {};
+  return data_loss(
+      fmt::format("the changelog of partials partition {} is shorter than it was: the record at offset {} was written when there were {} "
+                  "before it. Its topic was deleted and made anew, or has lost its end (a replica became leader that lacked it: "
+                  "unclean.leader.election.enable), and with it a part of the state. Bring the topic back, or start over with another "
+                  "`app` name",
+                  partition, offset, least));
+}
+
 Status check_changelog_record(std::string_view key, std::string_view value, uint32_t partition, int64_t offset) {
   state::KeyReader reader(key);
   const uint32_t of = reader.u32();
@@ -41,8 +51,9 @@ Status check_changelog_record(std::string_view key, std::string_view value, uint
   }
   if (kind != 'z') return {};
   v1::PositionRow row;
-  // What cannot be read is told of where it is used.
-  return row.ParseFromArray(value.data(), static_cast<int>(value.size())) ? check_state_format(row.format(), partition) : Status();
+  if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return {};  // told of where it is used
+  TOCSIN_RETURN_IF_ERROR(check_state_format(row.format(), partition));
+  return check_changelog_whole(partition, offset, row.changelog_offset());
 }
 
 }  // namespace tocsin

@@ -25,7 +25,10 @@ inline uint32_t frame_format() { return 1 + test_switches::formats_ahead(); }
 Status check_state_format(uint32_t format, uint32_t partition);
 Status check_frame_format(uint32_t format, std::string_view worker, uint32_t partition, int64_t offset);
 
-// A record of a partition's changelog, before it is copied to the store: one of our rows, and no position row of a newer format.
+// A position row of a partition is at `offset` of its changelog, and was written at `least` or behind.
+Status check_changelog_whole(uint32_t partition, int64_t offset, int64_t least);
+// A record of a partition's changelog, before it is copied to the store: one of our rows, and no position row of a newer format, or of a
+// changelog that has lost its end since.
 Status check_changelog_record(std::string_view key, std::string_view value, uint32_t partition, int64_t offset);
 
 }  // namespace tocsin

@@ -55,6 +55,8 @@ class Overlay {
 
   size_t sealed_generations() const { return sealed_.size(); }
   bool open_empty() const { return open_.empty(); }
+  // Keys written in the open generation: operations of its batch.
+  size_t open_count() const { return open_.size(); }
   // Memory held by the open generation, and by all.
   size_t open_bytes() const { return open_.bytes(); }
   size_t bytes() const { return sealed_bytes_ + open_.bytes(); }

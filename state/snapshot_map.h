@@ -46,6 +46,7 @@ class SnapshotMap {
   void clear();
 
   bool empty() const { return entries_.empty(); }
+  size_t size() const { return entries_.size(); }
   // Keys, values and a guess at what the map needs for each entry.
   size_t bytes() const { return bytes_; }
 

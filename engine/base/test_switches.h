@@ -49,6 +49,7 @@ inline constexpr std::array kDefects{
     // The store and its changelog.
     Switch{"changelog_not_caught_up", "a store that is behind its changelog is used as it is"},
     Switch{"changelog_place_of_another", "the store's place in the changelog is that of another partition in the same transaction"},
+    Switch{"changelog_end_not_compared", "a changelog that has lost its end since, or was made anew, is taken for whole"},
     Switch{"old_store_kept", "a store is caught up from the changelog though tombstones may be gone since"},
     Switch{"restore_makes_store_young", "a restore that is cut off in the middle leaves an old store with the time of today"},
     Switch{"rebuilt_over_old_rows", "a store that is rebuilt is not emptied first"},

@@ -62,6 +62,16 @@ void MemoryLog::truncate(const TopicPartition& partition, int64_t offset) {
   broker_->note_change();
 }
 
+bool MemoryLog::shorten(const TopicPartition& partition, int64_t offset) {
+  const std::lock_guard lock(broker_->mutex);
+  MemoryPartition* found = broker_->find_partition(partition);
+  TOCSIN_CHECK(found != nullptr && offset <= found->end(), partition.topic);
+  if (found->readable_end() != found->end()) return false;
+  found->retract(offset);
+  broker_->note_change();
+  return true;
+}
+
 void MemoryLog::compact(const TopicPartition& partition, WallTime tombstones_since) {
   const std::lock_guard lock(broker_->mutex);
   MemoryPartition* found = broker_->find_partition(partition);

@@ -86,7 +86,7 @@ class StagedProducer : public TransactionalProducer {
 // Lifetime:   outlives every consumer, producer and reader made from it; a listener outlives its consumer. A consumer that is destroyed
 //             without close() has crashed: its group notices nothing until expire_absent() or the next rebalance.
 // Invariants: (1) a transaction is visible as a whole or not at all, to every reader; (2) committed offsets change only with it;
-//             (3) offsets of a partition rise strictly, whatever is dropped.
+//             (3) offsets of a partition rise strictly, whatever is dropped, but for shorten().
 // Failure:    as log.h says, code by code; fail_next_commit() brings each about.
 class MemoryLog {
  public:
@@ -111,6 +111,9 @@ class MemoryLog {
   Result<int64_t> append(OutRecord record, std::optional<int64_t> timestamp_ms = std::nullopt);
   // Retention: what lies below `offset` is gone. A consumer that stands below is told by on_range_lost.
   void truncate(const TopicPartition& partition, int64_t offset);
+  // The end from `offset` on is lost, as where a replica leads that lacked it, or a topic is deleted and made anew (offset 0). False, and
+  // nothing is lost, while a transaction is open in the partition.
+  bool shorten(const TopicPartition& partition, int64_t offset);
   // Compaction: of each key the last readable record stays, and no tombstone older than `tombstones_since`.
   void compact(const TopicPartition& partition, WallTime tombstones_since);
 

@@ -50,7 +50,7 @@ struct SharedRecords : RecordBatch::Storage {
 //
 // Thread:     guarded by MemoryBroker's mutex.
 // Invariants: (1) start() <= offset of every record < end(); (2) offsets rise strictly; (3) start(), end() and readable_end() never
-//             decrease, and readable_end() <= end().
+//             decrease but by retract(), and readable_end() <= end().
 // Failure:    none.
 class MemoryPartition {
  public:

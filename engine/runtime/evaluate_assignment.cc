@@ -13,7 +13,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   const int32_t partition = partition_of(assignment.source);
   const StoreLease lease = leases_.take(partition);
   const Result<RestoreReport> report =
-      catch_up({options_.changelog_topic, partition}, reader_, leases_.store(), lease, clock_(), options_.tombstones_kept);
+      catch_up({options_.changelog_topic, partition}, reader_, leases_.store(), lease, clock_(), options_.restore);
   if (!report.ok()) return report.status();
   test_switches::failpoint("restore_caught_up");
   ++counters_.restores;
@@ -46,6 +46,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
   const std::optional<int64_t> rewind = test_switches::defect("rewind_offset_ignored") ? committed : evaluator->rewind_offset();
   Task& task = tasks_[assignment.source];
   task.lease = lease;
+  task.changelog_end = report->changelog_end;
   task.evaluator = std::move(evaluator);
   test_switches::failpoint("restore_done");
   return rewind;

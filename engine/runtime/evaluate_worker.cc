@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/test_switches.h"
-#include "engine/runtime/restore.h"
+#include "operators/format.h"
 #include "state/changelog.h"
 
 namespace tocsin {
@@ -235,7 +235,7 @@ Status EvaluateWorker::commit() {
     // Records below the committed offset are read again only to fill memory: there is nothing to commit before they are through.
     if (position < task.evaluator->next_offset().value_or(0)) continue;
     for (RaisedAlert& alert : task.evaluator->take_alerts()) append_alert(alert, transaction);
-    const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position);
+    const std::shared_ptr<const state::WriteBatch> batch = task.evaluator->seal(position, task.changelog_end);
     for (const state::WriteBatch::Operation& operation : batch->operations) {
       const state::ChangelogRecord record = state::encode(operation);
       if (test_switches::defect("tombstones_not_written") && !record.value) continue;
@@ -271,13 +271,19 @@ Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
   test_switches::failpoint("evaluate_committed");
   for (const InFlight& done : std::exchange(in_flight_, {})) {
     const int32_t partition = partition_of(done.source);
+    const int64_t end = changelog_end(receipt, partition);
+    const auto task = tasks_.find(done.source);
+    if (task != tasks_.end()) {
+      const int64_t least = task->second.changelog_end + static_cast<int64_t>(done.batch->operations.size());
+      TOCSIN_RETURN_IF_ERROR(check_changelog_whole(static_cast<uint32_t>(partition), end - 1, least - 1));
+      task->second.changelog_end = end;
+    }
     state::WriteBatch batch = *done.batch;
-    batch.put(changelog_position_key(static_cast<uint32_t>(partition)),
-              encode_changelog_position({changelog_end(receipt, partition), clock_()}));
+    batch.put(changelog_position_key(static_cast<uint32_t>(partition)), encode_changelog_position({end, clock_()}));
     const Result<bool> written = done.lease.write(batch);
     if (!written.ok()) return written.status();
     if (!*written) continue;  // another worker has the partition, and these rows from the changelog
-    if (const auto task = tasks_.find(done.source); task != tasks_.end()) task->second.evaluator->release();
+    if (task != tasks_.end()) task->second.evaluator->release();
     test_switches::failpoint("evaluate_partition_stored");
   }
   test_switches::failpoint("evaluate_stored");

@@ -26,6 +26,7 @@
 #include "engine/runtime/alert_records.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/flight_recorder.h"
+#include "engine/runtime/restore.h"
 #include "engine/runtime/shared_ledger.h"
 #include "engine/runtime/store_lease.h"
 #include "engine/runtime/worker_metrics.h"
@@ -45,8 +46,7 @@ struct EvaluateOptions {
   size_t memory_bytes =
       size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused
-  Duration tombstones_kept{23LL * 3600 *
-                           1000};   // delete.retention.ms of the changelog (engine/config/topics.cc), less what clocks may differ by
+  RestoreOptions restore;
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog
   std::optional<EventTime> until;
   SharedLedger* ledger = nullptr;  // where groups are told to stage 1; may be null
@@ -103,6 +103,7 @@ class EvaluateWorker final : public log::ConsumerListener {
     std::unique_ptr<Evaluator> evaluator;
     bool consumed = false;       // records since the last commit
     bool more = false;           // ticks left over by the transaction's bound
+    int64_t changelog_end = 0;   // of its partition, as far as is known
     std::optional<int64_t> end;  // of the partition, when last asked
     std::optional<WallTime> probing_since;
     StallClock stall;

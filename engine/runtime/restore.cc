@@ -10,8 +10,6 @@
 namespace tocsin {
 namespace {
 
-constexpr size_t kBatchBytes = size_t{4} << 20;
-
 std::optional<ChangelogPosition> decode_changelog_position(std::string_view value) {
   state::KeyReader reader(value);
   ChangelogPosition position;
@@ -33,7 +31,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
  public:
   // `as_of`: when the store last had all that the changelog said. That stays so until the end is reached: tombstones still ahead may be
   // removed `tombstones_kept` after it, and whoever goes on from the middle, after a crash, would keep what they delete.
-  ChangelogWriter(const StoreLease& lease, WallTime as_of) : lease_(lease), as_of_(as_of) {}
+  ChangelogWriter(const StoreLease& lease, WallTime as_of, size_t batch_bytes) : lease_(lease), as_of_(as_of), batch_bytes_(batch_bytes) {}
 
   Status record(const log::Record& record) override {
     TOCSIN_RETURN_IF_ERROR(check_changelog_record(record.key, record.value, static_cast<uint32_t>(lease_.partition()), record.offset));
@@ -44,7 +42,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
     bytes_ += record.key.size() + record.value.size();
     batch_.operations.push_back(std::move(*operation));
     ++records_;
-    return bytes_ >= kBatchBytes ? write({record.offset + 1, as_of_}) : Status();
+    return bytes_ >= batch_bytes_ ? write({record.offset + 1, as_of_}) : Status();
   }
 
   Status write(const ChangelogPosition& position) {
@@ -61,6 +59,7 @@ class ChangelogWriter : public log::PartitionReader::Visitor {
  private:
   const StoreLease& lease_;
   const WallTime as_of_;
+  const size_t batch_bytes_;
   state::WriteBatch batch_;
   size_t bytes_ = 0;
   int64_t records_ = 0;
@@ -82,7 +81,7 @@ std::string encode_changelog_position(const ChangelogPosition& position) {
 }
 
 Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, const state::Store& store,
-                               const StoreLease& lease, WallTime now, Duration tombstones_kept) {
+                               const StoreLease& lease, WallTime now, const RestoreOptions& options) {
   const auto partition = static_cast<uint32_t>(changelog.partition);
   const auto bounds = reader.bounds(changelog);
   if (!bounds.ok()) return bounds.status();
@@ -90,7 +89,7 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
   const auto stored = store.get(changelog_position_key(partition));
   if (!stored.ok()) return stored.status();
   const std::optional<ChangelogPosition> position = stored->has_value() ? decode_changelog_position(**stored) : std::nullopt;
-  const bool young = position && (now - position->written_at < tombstones_kept || test_switches::defect("old_store_kept"));
+  const bool young = position && (now - position->written_at < options.tombstones_kept || test_switches::defect("old_store_kept"));
   const bool usable = young && position->offset >= report.changelog_begin && position->offset <= report.changelog_end;
   int64_t from = report.changelog_begin;
   if (usable) {
@@ -107,7 +106,8 @@ Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::Partit
     if (!test_switches::defect("rebuilt_over_old_rows")) TOCSIN_RETURN_IF_ERROR(empty_partition(lease));
     test_switches::failpoint("restore_emptied");
   }
-  ChangelogWriter writer(lease, usable && !test_switches::defect("restore_makes_store_young") ? position->written_at : now);
+  ChangelogWriter writer(lease, usable && !test_switches::defect("restore_makes_store_young") ? position->written_at : now,
+                         options.batch_bytes);
   if (from < report.changelog_end) TOCSIN_RETURN_IF_ERROR(reader.read(changelog, from, report.changelog_end, writer));
   TOCSIN_RETURN_IF_ERROR(writer.write({report.changelog_end, now}));
   report.records_read = writer.records();

@@ -9,6 +9,7 @@
 // Thread:  any; blocks while it reads.
 // Failure: of reader and store, passed on; kUnavailable if another worker of the process has taken the partition meanwhile.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -36,8 +37,14 @@ struct RestoreReport {
   bool rebuilt = false;  // from nothing
 };
 
-// `tombstones_kept`: for how long the changelog has tombstones, at least. kDataLoss if it lacks its beginning and the store needs it.
+struct RestoreOptions {
+  // For how long the changelog has tombstones, at least: its delete.retention.ms (engine/config/topics.cc), less what clocks may differ by.
+  Duration tombstones_kept{23LL * 3600 * 1000};
+  size_t batch_bytes = size_t{4} << 20;  // of keys and values, for each write to the store
+};
+
+// kDataLoss if the changelog lacks its beginning and the store needs it, or if it has lost its end.
 Result<RestoreReport> catch_up(const log::TopicPartition& changelog, log::PartitionReader& reader, const state::Store& store,
-                               const StoreLease& lease, WallTime now, Duration tombstones_kept);
+                               const StoreLease& lease, WallTime now, const RestoreOptions& options);
 
 }  // namespace tocsin

@@ -67,7 +67,7 @@ void ticks(benchmark::State& state) {
       apply(*evaluator, stage2, f);
       state.ResumeTiming();
       TOCSIN_CHECK(evaluator->advance(kNoBudget).ok(), "ticks cannot be evaluated");
-      const auto changes = evaluator->seal(static_cast<int64_t>(f) + 1);
+      const auto changes = evaluator->seal(static_cast<int64_t>(f) + 1, 0);
       state.PauseTiming();
       TOCSIN_CHECK(store.write(*changes).ok(), "the store in memory refuses a write");
       evaluator->release();

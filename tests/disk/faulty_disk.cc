@@ -143,11 +143,19 @@ void FaultyDisk::power_on() {
   for (auto& [name, file] : durable_) {
     auto left = std::make_shared<File>(*file);
     lose_unsynced(*left);
+    rot(*left);
     file = left;
   }
   now_ = durable_;
   writes_until_dark_ = INT64_MAX;
   writes_left_ = INT64_MAX;
+}
+
+void FaultyDisk::rot(File& file) {
+  if (file.data.empty() || static_cast<int>(random_() % 100) >= manner_.rotten_files) return;
+  char& byte = file.data[random_() % file.data.size()];
+  byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << (random_() % 8)));
+  ++counts_.bits_turned;
 }
 
 void FaultyDisk::lose_unsynced(File& file) {

@@ -8,7 +8,8 @@
 // A crash (pull_plug(), then power_on()) decides for each file by itself what becomes of its bytes beyond the last Sync(): lost, kept, or a
 // torn prefix of them; so of two files the one written later may be there and the other not. Of creations, renames and deletions since
 // the directory's last Fsync() a prefix takes effect, as on a journaling file system. Further, if told so: blocks of what was not synced
-// are zeros, as where a file has grown before its blocks were written; and some Sync()s and Fsync()s do nothing but say that they did.
+// are zeros, as where a file has grown before its blocks were written; some Sync()s and Fsync()s do nothing but say that they did; and
+// a bit of what lies there turns over, as on a medium that ages.
 //
 // Thread:   any: RocksDB flushes and compacts on threads of its own, so that what a seed decides may vary a little with their timing.
 // Lifetime: outlives the Env over it and every store.
@@ -37,6 +38,7 @@ struct FaultCounts {
   uint64_t files_kept = 0;  // whole, though not synced
   uint64_t names_lost = 0;  // creations, renames and deletions undone
   uint64_t syncs_skipped = 0;
+  uint64_t bits_turned = 0;
   uint64_t writes_failed = 0;
 };
 
@@ -44,6 +46,7 @@ struct FaultCounts {
 struct Manner {
   bool holes = false;
   int skipped_syncs = 0;  // of 100
+  int rotten_files = 0;   // of 100, at each crash
 };
 
 class FaultyDisk final : public rocksdb::FileSystem {
@@ -118,6 +121,7 @@ class FaultyDisk final : public rocksdb::FileSystem {
   void change(std::vector<NameChange> changes);
   bool lies() { return manner_.skipped_syncs > 0 && static_cast<int>(random_() % 100) < manner_.skipped_syncs; }
   void lose_unsynced(File& file);
+  void rot(File& file);
 
   mutable std::mutex mutex_;
   std::mt19937_64 random_;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 namespace tocsin::disk {
 namespace {
 
@@ -71,6 +73,27 @@ TEST_F(Disk, ARenameIsWholeOrNotAtAll) {
     crash();
     EXPECT_TRUE(disk.FileExists("/d/old", IOOptions(), nullptr).ok());
   }
+}
+
+TEST_F(Disk, ThatRotsTurnsOneBitOfAFile) {
+  FaultyDisk rotten(7, {.rotten_files = 100});
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  ASSERT_TRUE(rotten.NewWritableFile("/d/a", FileOptions(), &file, nullptr).ok());
+  const std::string written(100, 'a');
+  append(*file, written);
+  ASSERT_TRUE(file->Sync(IOOptions(), nullptr).ok());
+  ASSERT_TRUE(rotten.sync_names().ok());
+  rotten.pull_plug();
+  rotten.power_on();
+  std::unique_ptr<rocksdb::FSRandomAccessFile> now;
+  ASSERT_TRUE(rotten.NewRandomAccessFile("/d/a", FileOptions(), &now, nullptr).ok());
+  std::string scratch(100, '\0');
+  rocksdb::Slice read;
+  ASSERT_TRUE(now->Read(0, scratch.size(), IOOptions(), &read, scratch.data(), nullptr).ok());
+  int bits = 0;
+  for (size_t i = 0; i < written.size(); ++i) bits += std::popcount(static_cast<unsigned char>(read[i] ^ written[i]));
+  EXPECT_EQ(bits, 1);
+  EXPECT_EQ(rotten.counts().bits_turned, 1U);
 }
 
 TEST_F(Disk, WritesFailFromTheNthOn) {

@@ -111,7 +111,7 @@ class Life {
       EXPECT_EQ(held.status().code(), StatusCode::kDataLoss) << held.status().message();
       EXPECT_NE(held.status().message().find("the state is rebuilt from the changelog"), std::string::npos) << held.status().message();
       // A disk that only loses what was not synced damages nothing.
-      EXPECT_TRUE(manner_.skipped_syncs > 0 || faults().files_with_holes > 0) << held.status().message();
+      EXPECT_TRUE(manner_.skipped_syncs > 0 || faults().files_with_holes > 0 || faults().bits_turned > 0) << held.status().message();
       ++outcome.damaged;
       return false;
     }
@@ -123,7 +123,8 @@ class Life {
                     << (position == held->end() ? 0 : state::KeyReader(position->second).i64());
       return false;
     }
-    EXPECT_TRUE(manner_.skipped_syncs > 0 || batches >= flushed_) << "batches are gone that a flush had made durable";
+    EXPECT_TRUE(manner_.skipped_syncs > 0 || faults().bits_turned > 0 || batches >= flushed_)
+        << "batches are gone that a flush had made durable";
     outcome.batches_lost += history_.size() - 1 - batches;
     history_.resize(batches + 1);
     flushed_ = std::min(flushed_, batches);
@@ -179,16 +180,16 @@ void add(const Life& life, Outcome& outcome, FaultCounts& faults) {
   faults.files_kept += more.files_kept;
   faults.names_lost += more.names_lost;
   faults.syncs_skipped += more.syncs_skipped;
+  faults.bits_turned += more.bits_turned;
   faults.writes_failed += more.writes_failed;
 }
 
 std::string text_of(const Outcome& outcome, const FaultCounts& faults) {
   return fmt::format(
       "crashes {}, batches lost {}, stores ended by a failed write {}, damaged {}; files torn {}, cut {}, with holes {}, kept {}, names "
-      "lost {}, "
-      "syncs skipped {}, writes failed {}",
+      "lost {}, syncs skipped {}, bits turned {}, writes failed {}",
       outcome.crashes, outcome.batches_lost, outcome.failed_writes, outcome.damaged, faults.files_torn, faults.files_cut,
-      faults.files_with_holes, faults.files_kept, faults.names_lost, faults.syncs_skipped, faults.writes_failed);
+      faults.files_with_holes, faults.files_kept, faults.names_lost, faults.syncs_skipped, faults.bits_turned, faults.writes_failed);
 }
 
 void run_lives(uint64_t count, const Manner& manner, const std::string& test, Outcome& outcome, FaultCounts& faults) {
@@ -231,6 +232,14 @@ TEST(StoreOnFaultyDisk, ThatLiesAboutSyncsHoldsAPrefixOrSaysThatItIsDamaged) {
   run_lives(200, {.skipped_syncs = 30}, "ThatLiesAboutSyncsHoldsAPrefixOrSaysThatItIsDamaged", outcome, faults);
   if (!many_seeds()) return;
   EXPECT_GT(std::min(outcome.damaged, faults.syncs_skipped), 0U);
+}
+
+TEST(StoreOnFaultyDisk, ThatRotsHoldsAPrefixOrSaysThatItIsDamaged) {
+  Outcome outcome;
+  FaultCounts faults;
+  run_lives(200, {.rotten_files = 10}, "ThatRotsHoldsAPrefixOrSaysThatItIsDamaged", outcome, faults);
+  if (!many_seeds()) return;
+  EXPECT_GT(std::min(outcome.damaged, faults.bits_turned), 0U);
 }
 
 }  // namespace

@@ -222,6 +222,8 @@ TEST(Golden, AnotherVersionsLogIsGoneOnWith) {
   const std::vector<std::string> expected = alerts_of_whole_run();
   ASSERT_THAT(expected, SizeIs(8));
   EXPECT_EQ(alerts_going_on_from(load("run.v1")), expected);
+  // From before position rows said where they lie in the changelog.
+  EXPECT_EQ(alerts_going_on_from(load("run.v1-1")), expected);
   // From before there were versions in rows and frames.
   EXPECT_EQ(alerts_going_on_from(load("run.v0")), expected);
 }

@@ -4,6 +4,7 @@
 For each defect, in a build of preset `faults`, detectors are run one after the other until one finds it:
 
   simulation   tocsin_simulate over seeds: exit code 1 is a violation
+  disk         RocksDB, and the engine over it, on a disk that fails (tests/disk): a test that fails
   unit         the unit tests with TOCSIN_DEFECT=NAME in their environment: one that fails, crashes or hangs
   faults       the fault programme on a real broker, only with --faults
 
@@ -24,10 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SWITCHES = ROOT / "engine/base/test_switches.h"
 # (binary, which of its tests), the quick ones first.
 UNIT_TESTS = (("operators_test", "*"), ("golden_test", "*"), ("log_test", "*"), ("state_test", "*"), ("runtime_test", "-CrashRestart.*"),
-              ("runtime_test", "CrashRestart.*"), ("state_store_test", "*"), ("state_rocksdb_test", "*"), ("disk_test", "*"),
-              ("kafka_test", "*"))
+              ("runtime_test", "CrashRestart.*"), ("state_store_test", "*"), ("state_rocksdb_test", "*"), ("kafka_test", "*"))
 UNIT_TIMEOUT_S = 300
-DISK_SEEDS = "20"  # of each test in tests/disk; all of them would take minutes
+DISK_TESTS = (("disk_test", "StoreOnFaultyDisk.*"), ("disk_test", "EngineOnFaultyDisk.*"))
 FAULTS_TIMEOUT_S = 1800
 
 
@@ -84,22 +84,21 @@ class Simulation:
         return where if code == 1 else f"exit code {code}, {where}"
 
 
-class UnitTests:
+class Tests:
     """Test binaries, each until its first failure."""
 
-    name = "unit"
-
-    def __init__(self, binaries):
-        self.steps = [(binaries / name, tests) for name, tests in UNIT_TESTS if (binaries / name).exists()]
+    def __init__(self, name, binaries, tests):
+        self.name = name
+        self.steps = [(binaries / binary, some) for binary, some in tests if (binaries / binary).exists()]
         self.directory = binaries
 
     def missing(self):
-        return "" if self.steps else f"there are no unit tests in {self.directory.relative_to(ROOT)}"
+        return "" if self.steps else f"there are no {self.name} tests in {self.directory.relative_to(ROOT)}"
 
     def find(self, defect):
         for binary, tests in self.steps:
             command = [str(binary), f"--gtest_filter={tests}", "--gtest_brief=1", "--gtest_fail_fast"]
-            code, output = run(command, defect, UNIT_TIMEOUT_S, {"TOCSIN_SEEDS": DISK_SEEDS})
+            code, output = run(command, defect, UNIT_TIMEOUT_S)
             if code == 0:
                 continue
             failed = re.search(r"\[  FAILED  \] (\S+?)[,. ]*(?:\(|$|\n|where)", output)
@@ -141,7 +140,8 @@ def hunt(defect, detectors):
 
 def choose(options):
     """The detectors that are there, and sound."""
-    wanted = [Simulation(options.binaries, options.seeds), UnitTests(options.binaries)] + ([Faults(options.binaries)] if options.faults else [])
+    wanted = [Simulation(options.binaries, options.seeds), Tests("disk", options.binaries, DISK_TESTS),
+              Tests("unit", options.binaries, UNIT_TESTS)] + ([Faults(options.binaries)] if options.faults else [])
     chosen = []
     for detector in wanted:
         if options.only and detector.name != options.only:
@@ -162,7 +162,7 @@ def main():
     parser.add_argument("names", nargs="*", help="these defects only (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="how many defects at once (default 2)")
     parser.add_argument("--seeds", type=int, default=20000, help="seeds of the simulation for each defect (default 20000, as CI runs)")
-    parser.add_argument("--only", choices=("simulation", "unit", "faults"), help="this detector alone")
+    parser.add_argument("--only", choices=("simulation", "disk", "unit", "faults"), help="this detector alone")
     parser.add_argument("--faults", action="store_true", help="the fault programme for what the others let through")
     parser.add_argument("--binaries", type=Path, default=ROOT / "build/faults/bin", help=argparse.SUPPRESS)
     options = parser.parse_args()

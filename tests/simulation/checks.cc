@@ -146,7 +146,7 @@ Problem check_store_of(World& world, const World::Instance& instance, size_t dis
   const int64_t end = world.log().reader()->bounds({kChangelog, partition})->second;
   if (position->offset > end) return fmt::format("{}: at {}, ahead of the changelog, which ends at {}", place(), position->offset, end);
   // Whoever stood still for a day in the middle of a restore; the next one begins anew.
-  if (WallTime{world.now_ms()} - position->written_at >= EvaluateOptions().tombstones_kept) return std::nullopt;
+  if (WallTime{world.now_ms()} - position->written_at >= EvaluateOptions().restore.tombstones_kept) return std::nullopt;
   // A compacted changelog no longer says what was true before its end.
   if (world.compacted() && position->offset < end) return std::nullopt;
   if (rows == replay(world.log().entries({kChangelog, partition}), position->offset)) return std::nullopt;

@@ -50,6 +50,7 @@ std::string_view describe(Event event) {
     case Event::kChangelogCompacted: return "changelog compacted";
     case Event::kDiskTooOld: return "disk: older than the changelog's tombstones";
     case Event::kChangelogLost: return "changelog deleted by somebody";
+    case Event::kChangelogShortened: return "changelog without its end";
     case Event::kClockForwards: return "wall clock jumped forwards";
     case Event::kClockBackwards: return "wall clock jumped backwards";
     case Event::kLongPause: return "everything stood still for half a day or more than one";

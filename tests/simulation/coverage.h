@@ -61,6 +61,7 @@ enum class Event : uint8_t {
   kChangelogCompacted,
   kDiskTooOld,
   kChangelogLost,
+  kChangelogShortened,
   // Time and input.
   kClockForwards,
   kClockBackwards,

@@ -41,6 +41,7 @@ void Disk::set_back(size_t batches) {
   TOCSIN_CHECK(batches <= history_.size(), "a disk has no future to be set to");
   if (batches == history_.size()) return;
   history_.resize(batches);
+  if (damaged_at_ >= batches) damaged_at_ = SIZE_MAX;
   flushed_ = std::min(flushed_, batches);
   now_ = std::make_unique<state::MemoryStore>();
   for (const state::WriteBatch& batch : history_) TOCSIN_CHECK(now_->write(batch).ok(), "a memory store refuses nothing");

@@ -64,6 +64,7 @@ void Process::add_evaluate(const Engine& engine, const ProcessOptions& options, 
   to.alerts = {"alerts", "", "tocsin/simulation", AlertFormat::kProtobuf};
   to.partials_partitions = static_cast<uint32_t>(engine.partials);
   to.transaction_bytes = engine.transaction_bytes;
+  to.restore.batch_bytes = engine.restore_batch_bytes;
   to.flush_interval = kStoreFlushInterval;
   to.ledger = ledger_.get();
   worker.evaluate =

@@ -27,8 +27,9 @@ struct Engine {
   bool shared_ledger = false;
   size_t poll_records_max = 4'096;
   size_t frame_part_bytes = kFramePartBytes;
-  bool misleading = false;                      // the groups' coordinator answers from the past, also to workers that cannot know
-  bool from_now = false;                        // partitions without a committed offset are read from their ends
+  bool misleading = false;  // the groups' coordinator answers from the past, also to workers that cannot know
+  bool from_now = false;    // partitions without a committed offset are read from their ends
+  size_t restore_batch_bytes = size_t{4} << 20;
   size_t transaction_bytes = size_t{16} << 10;  // of state changes: beyond it ticks are cut into several transactions
 };
 

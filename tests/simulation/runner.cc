@@ -41,6 +41,7 @@ std::optional<std::string> Runner::run(uint64_t seed, bool verbose) {
   engine.poll_records_max = static_cast<size_t>(random.between(1, 20));
   if (random.one_in(3)) engine.transaction_bytes = 256;
   if (random.one_in(3)) engine.frame_part_bytes = 1;
+  if (random.one_in(2)) engine.restore_batch_bytes = 64;
   // Who joins later than a partition that is added would not read what was written before; and who is told that nothing was committed does
   // not know any more which events are late (docs/delivery-guarantees.md, "What is not promised").
   if (engine.misleading && !input_.grows && input_.coverage.count(Event::kLateEvent) == 0) engine.from_now = random.one_in(2);

@@ -11,6 +11,7 @@ constexpr int kRoundsMax = 400;
 constexpr int kIdleRounds = 25;
 constexpr int64_t kRoundMs = 250;
 constexpr int kCalmRounds = 2;
+constexpr uint64_t kCrashOfSlowReturn = 6;  // in place of Mix::crash, in restores
 constexpr int64_t kCommitIntervalMs = 500;  // while far behind the wall clock, EvaluateOptions::catch_up_interval
 
 }  // namespace
@@ -30,6 +31,7 @@ Mix make_mix(Random& random) {
   mix.names = random.one_in(3);
   mix.clocks = random.one_in(2);
   mix.disks = random.one_in(2);
+  mix.slow_returns = random.one_in(8);
   return mix;
 }
 
@@ -58,7 +60,8 @@ void Schedule::run(World& world) {
 void Schedule::await(Process& process, Event crash, bool others) {
   if (process.doomed) throw Crash();
   if (!chaos_) return;
-  if (random_.one_in(mix_.crash)) {
+  const bool returning = mix_.slow_returns && crash == Event::kCrashRestoring;
+  if (random_.one_in(returning ? kCrashOfSlowReturn : mix_.crash)) {
     coverage_.hit(crash);
     process.doomed = true;
     throw Crash();
@@ -166,7 +169,7 @@ void Schedule::fault() {
       if (mix_.names) take_a_name();
       return;
     case 6:
-      if (mix_.clocks) change_clocks();
+      if (mix_.clocks || mix_.slow_returns) change_clocks();
       return;
     default:
       if (world_->left_behind() > 0) world_->end_left_behind(random_.below(world_->left_behind()));
@@ -261,6 +264,11 @@ void Schedule::take_a_name() {
 }
 
 void Schedule::change_clocks() {
+  if (mix_.slow_returns && !world_->engine().idle_timeout) {
+    if (random_.one_in(2)) kill_somebody();
+    world_->pass_half_a_day();
+    return world_->compact();
+  }
   if (random_.one_in(6) && !world_->engine().idle_timeout) {
     if (random_.one_in(2)) kill_somebody();  // its disk may be too old when it comes back
     if (random_.one_in(3)) return world_->pass_half_a_day();
@@ -277,10 +285,17 @@ void Schedule::change_clocks() {
 }
 
 void Schedule::change_disks() {
-  if (world_->engine().misleading && random_.one_in(4)) return world_->lose_changelog();
+  if (world_->engine().misleading && random_.one_in(3)) return spoil_changelog();
   if (random_.one_in(2)) return world_->compact();
   World::Instance& instance = world_->instances()[random_.below(world_->instances().size())];
   if (world_->lives_of(instance) == 0) spoil_disk(instance, random_.below(instance.disks.size()));
+}
+
+void Schedule::spoil_changelog() {
+  if (random_.one_in(2)) return world_->lose_changelog();
+  const auto partition = static_cast<int32_t>(random_.below(static_cast<uint64_t>(world_->engine().partials)));
+  const int64_t end = world_->log().reader()->bounds({kChangelog, partition})->second;
+  world_->shorten_changelog(partition, random_.one_in(4) ? 0 : random_.between(0, end));
 }
 
 // No fault strikes any more. Who stood still goes on, what is under way arrives, who is dead is found out.

@@ -23,6 +23,7 @@ struct Mix {
   bool names = false;
   bool clocks = false;
   bool disks = false;
+  bool slow_returns = false;  // restores seldom come to their end, and half a day goes by between one and the next
 };
 
 Mix make_mix(Random& random);
@@ -65,6 +66,7 @@ class Schedule final : public Fate {
   void take_a_name();
   void change_clocks();
   void change_disks();
+  void spoil_changelog();
   void spoil_disk(World::Instance& instance, size_t disk);
   World::Life* somebody();
 

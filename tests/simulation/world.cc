@@ -195,7 +195,8 @@ void World::stop(Life& life) {
   try {
     for (size_t worker = 0; worker < process.workers() && !process.doomed; ++worker) {
       const Status closed = process.close(worker);
-      if (!closed.ok() && closed.code() != StatusCode::kFenced && !life.instance->disks[life.disk].full()) {
+      const bool fenced = closed.code() == StatusCode::kFenced;  // whoever has its name or its partitions by now
+      if (!closed.ok() && !fenced && !explains(life, closed)) {
         violate(fmt::format("{} did not leave in good order: {}", process.worker_name(worker), closed.message()));
       }
     }
@@ -328,6 +329,14 @@ void World::lose_changelog() {
   misled_ = true;
   coverage_.hit(Event::kChangelogLost);
   trace_.say(now_ms_ - kBaseMs, "somebody deletes the records of the changelog");
+}
+
+void World::shorten_changelog(int32_t partition, int64_t end) {
+  if (!log_.shorten({kChangelog, partition}, end)) return;
+  changelog_lost_ = true;
+  misled_ = true;
+  coverage_.hit(Event::kChangelogShortened);
+  trace_.say(now_ms_ - kBaseMs, "the changelog of partition {} ends at {} from now on", partition, end);
 }
 
 bool World::read_to_end(const std::string& group, const std::string& topic, int32_t partitions) {

@@ -104,6 +104,8 @@ class World {
   const std::set<int64_t>& foreign_begun_ms() const { return foreign_begun_ms_; }
   // Somebody deletes all records that the changelog has.
   void lose_changelog();
+  // A partition of it loses its end, or all that it ever had: replicas that lacked it, or a topic made anew.
+  void shorten_changelog(int32_t partition, int64_t end);
   bool changelog_lost() const { return changelog_lost_; }
   // Of all workers that there have been.
   const std::set<std::string>& worker_names() const { return worker_names_; }

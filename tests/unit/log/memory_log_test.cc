@@ -183,6 +183,26 @@ TEST(MemoryLog, ATopicThatIsKeptUntilConsumedShrinksWithTheCommittedOffset) {
   EXPECT_THAT(listener.take_calls(), ElementsAre("assigned 0 1"));
 }
 
+TEST(MemoryLog, LosesTheEndOfAPartitionWhenToldTo) {
+  MemoryLog log({.clock = [] { return WallTime{1}; }});
+  log.create_topic("t", {});
+  const auto out = [](std::string key) {
+    return OutRecord{.topic = "t", .partition = 0, .key = std::move(key), .value = "v", .headers = {}};
+  };
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(log.append(out(key)).ok());
+  const auto producer = log.producer("p");
+  Transaction transaction;
+  transaction.records.push_back(out("d"));
+  ASSERT_TRUE(producer->begin(std::move(transaction)).ok());
+  EXPECT_FALSE(log.shorten({"t", 0}, 1));
+  ASSERT_TRUE(producer->abort().ok());
+  EXPECT_TRUE(log.shorten({"t", 0}, 1));
+  EXPECT_EQ(*log.append(out("e")), 1);
+  const std::vector<LogEntry> left = log.entries({"t", 0});
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].key + left[1].key, "ae");
+}
+
 TEST(MemoryLog, AGapInAConsumedTopicIsNoLostRange) {
   LogFixture f;
   f.log.create_topic("in", {.retain = Retain::kUntilConsumed});

@@ -47,7 +47,9 @@ TEST(Restore, CutOffInTheMiddleDoesNotMakeAnOldStoreYoung) {
   old.put(key, encode_changelog_position({0, WallTime{10'000}}));
   ASSERT_TRUE(*lease.write(old));
   BreakingReader reader;
-  const auto restore = [&](WallTime now) { return catch_up({"changelog", kPartition}, reader, store, lease, now, kTombstonesKept); };
+  const auto restore = [&](WallTime now) {
+    return catch_up({"changelog", kPartition}, reader, store, lease, now, {.tombstones_kept = kTombstonesKept});
+  };
   EXPECT_EQ(restore(WallTime{10'900}).status().code(), StatusCode::kUnavailable);
   EXPECT_EQ(**store.get(key), encode_changelog_position({1, WallTime{10'000}}));
   // By now a tombstone behind the first record may be gone, so the store must not be gone on with: it is emptied and read from nothing.
@@ -166,6 +168,35 @@ TEST(Restore, AFrameThatRepeatedOffsetsIsDroppedWhenItIsReadAgainToo) {
   const std::vector<v1::AlertEvent> alerts = engine.alerts();
   ASSERT_FALSE(alerts.empty());
   EXPECT_EQ(alerts.front().value(), 2);
+}
+
+// A changelog of which so many hundredths of the records are left, while the workers live: the next commit notices, and so does whoever
+// restores from it.
+void expect_shortened_changelog_is_noticed(size_t percent) {
+  SCOPED_TRACE(percent);
+  Engine engine(plan_of(kRestoreRules));
+  for (int64_t ms = 100; ms < 20'000; ms += 500) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+  engine.drain();
+  const std::vector<log::LogEntry> records = engine.log.entries({"changelog", 0});
+  ASSERT_TRUE(engine.log.shorten({"changelog", 0}, records[records.size() * percent / 100].offset));
+  engine.feed(0, event_at(40'000, R"(,"region":"us")"));
+  const auto first_failure = [&engine] {
+    Status status;
+    for (int i = 0; i < 20 && status.ok(); ++i) status = engine.step();
+    return status;
+  };
+  for (const bool restored : {false, true}) {
+    const Status status = first_failure();
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss) << restored;
+    EXPECT_NE(status.message().find("is shorter than it was"), std::string::npos) << status.message();
+    engine.crash(restored);
+    engine.start();
+  }
+  EXPECT_EQ(first_failure().code(), StatusCode::kDataLoss);
+}
+
+TEST(Restore, NeedsAChangelogThatHasNotLostItsEnd) {
+  for (const size_t percent : {0U, 50U, 99U}) expect_shortened_changelog_is_noticed(percent);
 }
 
 TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {

@@ -59,7 +59,7 @@ TEST(StoreLease, ARestoreThatIsOvertakenWritesNothing) {
   StoreLeases leases(store);
   OvertakenReader reader(leases);
   const StoreLease lease = leases.take(7);
-  const auto report = catch_up({"changelog", 7}, reader, store, lease, WallTime{1'000'000}, Duration{1'000});
+  const auto report = catch_up({"changelog", 7}, reader, store, lease, WallTime{1'000'000}, {.tombstones_kept = Duration{1'000}});
   EXPECT_EQ(report.status().code(), StatusCode::kUnavailable) << report.status().message();
   const auto rows = store.scan("", "");
   EXPECT_FALSE(rows->valid()) << "a stale row was written";
