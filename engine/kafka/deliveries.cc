@@ -21,7 +21,8 @@ void Deliveries::delivered(const rd_kafka_message_t& message) {
     if (!refusal_.has_value() && !of_its_transaction(message.err)) refusal_ = {message.err, describe(record, index)};
   } else if (record.partition >= 0) {
     int64_t& last = last_offsets_.try_emplace({record.topic, record.partition}, message.offset).first->second;
-    last = std::max(last, message.offset);
+    // A broker that has had a batch already may say so without its offset: librdkafka then counts on from -1.
+    last = last < 0 || message.offset < 0 ? -1 : std::max(last, message.offset);
   }
 }
 

@@ -149,7 +149,8 @@ struct Transaction {
   std::shared_ptr<const GroupMetadata> group;  // of the consumer whose offsets these are
 };
 
-// Where the records of a committed transaction lie: the highest offset per (topic, partition) that was written by explicit partition.
+// Where the records of a committed transaction lie: the highest offset per (topic, partition) that was written by explicit partition; -1
+// if the log holds them and did not say where.
 struct CommitReceipt {
   std::vector<std::pair<TopicPartition, int64_t>> last_offsets;
 };

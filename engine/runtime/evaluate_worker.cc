@@ -258,32 +258,36 @@ Status EvaluateWorker::commit() {
   return {};
 }
 
-int64_t EvaluateWorker::changelog_end(const log::CommitReceipt& receipt, int32_t partition) const {
+std::optional<int64_t> EvaluateWorker::changelog_end(const log::CommitReceipt& receipt, int32_t partition) const {
   for (const auto& [where, last] : receipt.last_offsets) {
     const bool same = where.partition == partition || test_switches::defect("changelog_place_of_another");
-    if (where.topic == options_.changelog_topic && same) return last + 1;
+    if (where.topic == options_.changelog_topic && same) return last < 0 ? std::nullopt : std::optional(last + 1);
   }
   TOCSIN_CHECK(false, "a committed transaction does not say where its changelog records are");
-  return 0;
+  return std::nullopt;
+}
+
+// So many records were written behind what was there.
+Status EvaluateWorker::move_changelog_end(Task& task, std::optional<int64_t> end, size_t records) {
+  if (!end) return {};
+  const int64_t least = task.changelog_end + static_cast<int64_t>(records);
+  TOCSIN_RETURN_IF_ERROR(check_changelog_whole(static_cast<uint32_t>(task.lease.partition()), *end - 1, least - 1));
+  task.changelog_end = *end;
+  return {};
 }
 
 Status EvaluateWorker::write_committed(const log::CommitReceipt& receipt) {
   test_switches::failpoint("evaluate_committed");
   for (const InFlight& done : std::exchange(in_flight_, {})) {
     const int32_t partition = partition_of(done.source);
-    const int64_t end = changelog_end(receipt, partition);
-    const auto task = tasks_.find(done.source);
-    if (task != tasks_.end()) {
-      const int64_t least = task->second.changelog_end + static_cast<int64_t>(done.batch->operations.size());
-      TOCSIN_RETURN_IF_ERROR(check_changelog_whole(static_cast<uint32_t>(partition), end - 1, least - 1));
-      task->second.changelog_end = end;
-    }
+    Task& task = tasks_.at(done.source);  // drop_all() forgets both
+    TOCSIN_RETURN_IF_ERROR(move_changelog_end(task, changelog_end(receipt, partition), done.batch->operations.size()));
     state::WriteBatch batch = *done.batch;
-    batch.put(changelog_position_key(static_cast<uint32_t>(partition)), encode_changelog_position({end, clock_()}));
+    batch.put(changelog_position_key(static_cast<uint32_t>(partition)), encode_changelog_position({task.changelog_end, clock_()}));
     const Result<bool> written = done.lease.write(batch);
     if (!written.ok()) return written.status();
     if (!*written) continue;  // another worker has the partition, and these rows from the changelog
-    if (task != tasks_.end()) task->second.evaluator->release();
+    task.evaluator->release();
     test_switches::failpoint("evaluate_partition_stored");
   }
   test_switches::failpoint("evaluate_stored");

@@ -103,7 +103,7 @@ class EvaluateWorker final : public log::ConsumerListener {
     std::unique_ptr<Evaluator> evaluator;
     bool consumed = false;       // records since the last commit
     bool more = false;           // ticks left over by the transaction's bound
-    int64_t changelog_end = 0;   // of its partition, as far as is known
+    int64_t changelog_end = 0;   // of its partition, at least: what the store has
     std::optional<int64_t> end;  // of the partition, when last asked
     std::optional<WallTime> probing_since;
     StallClock stall;
@@ -142,7 +142,9 @@ class EvaluateWorker final : public log::ConsumerListener {
   // Asks for the ends of the partitions, so that the lag is known and the brokers show that they are there.
   void probe_ends();
   bool restored(int32_t source, const Task& task) const { return consumer_->position(source) >= task.evaluator->next_offset().value_or(0); }
-  int64_t changelog_end(const log::CommitReceipt& receipt, int32_t partition) const;
+  // As the transaction left it; nothing if the log did not say.
+  std::optional<int64_t> changelog_end(const log::CommitReceipt& receipt, int32_t partition) const;
+  static Status move_changelog_end(Task& task, std::optional<int64_t> end, size_t records);
   void drop_all();
   int32_t partition_of(int32_t source) const { return consumer_->sources()[static_cast<size_t>(source)].partition; }
 

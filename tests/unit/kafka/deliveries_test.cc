@@ -40,6 +40,16 @@ TEST(Deliveries, TheReceiptHoldsTheHighestOffsetOfEachExplicitPartition) {
                                                              Pair(log::TopicPartition{"b", 2}, 5)));
 }
 
+TEST(Deliveries, AnOffsetThatTheBrokerDidNotSayIsUnknownForThePartition) {
+  const std::vector<log::OutRecord> records = {record("a", 1), record("a", 1), record("a", 1), record("b", 2)};
+  Deliveries deliveries(records);
+  report(deliveries, 0, 40);
+  report(deliveries, 1, -1);
+  report(deliveries, 2, 0);
+  report(deliveries, 3, 5);
+  EXPECT_THAT(deliveries.receipt().last_offsets, ElementsAre(Pair(log::TopicPartition{"a", 1}, -1), Pair(log::TopicPartition{"b", 2}, 5)));
+}
+
 TEST(Deliveries, TheFirstRefusalNamesTopicAndSize) {
   const std::vector<log::OutRecord> records = {record("a", 1), record("b", -1)};
   Deliveries deliveries(records);
