@@ -74,14 +74,18 @@ def upgrade(run, ahead, order):
 
 
 def go_back(run, ahead):
-    """One process of each role is started in the version before, and has to refuse what it is given; then in the right one again."""
+    """One process of each role is started in the version before, and has to refuse what it is given; then in the right one again. The other
+    one is away meanwhile: where it has a worker for each partition, this one would be given none."""
     for role in ("evaluate", "aggregate"):
-        process = of_role(run, role)[0]
+        process, other = of_role(run, role)
         said = len(process.log())
+        run.service.away.update((process, other))
+        stop(other)
         replace(run, process, ahead - 1)
         run.service.away.add(process)
         wait_until(f"{process.instance} refuses to go back", lambda: not process.alive(), 90, 0.2)
-        run.service.away.discard(process)
+        other.start()
+        run.service.away.difference_update((process, other))
         if REFUSAL not in process.log()[said:]:
             raise Failure(f"{process.instance}, gone back, ended with {process.process.returncode}:\n{process.log()[-3000:]}")
         make_version(process, ahead)
