@@ -22,7 +22,16 @@ std::vector<std::string> sorted_by_bytes(std::vector<std::string> names) {
   return names;
 }
 
-std::string describe_by(const std::vector<std::string>& by) { return fmt::format("by ({})", fmt::join(by, ", ")); }
+// Different for different lists. A list with a name that holds the separator is quoted, so that it is taken for no other; all others are
+// not: view ids are hashes of this text, and they are stored.
+std::string describe_by(const std::vector<std::string>& by) {
+  const auto holds_separator = [](const std::string& name) { return name.find(", ") != std::string::npos; };
+  if (std::none_of(by.begin(), by.end(), holds_separator)) return fmt::format("by ({})", fmt::join(by, ", "));
+  std::vector<std::string> quoted;
+  quoted.reserve(by.size());
+  for (const std::string& name : by) quoted.push_back(rules::quote(name));
+  return fmt::format("by [{}]", fmt::join(quoted, ", "));
+}
 
 std::shared_ptr<const re2::RE2> compile_pattern(const std::string& pattern) {
   re2::RE2::Options options;

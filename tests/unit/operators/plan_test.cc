@@ -66,6 +66,18 @@ TEST(Plan, ViewIdsDependOnlyOnMatchersAndGrouping) {
   EXPECT_EQ(other->find_view(one->views[0].id + 1), -1);
 }
 
+// A label may have any name, also one that reads like two.
+TEST(Plan, DifferentGroupingsNeverShareAView) {
+  const auto plan = plan_of(rules_text({{"expr: 'count[10s] > 1'", "by: [a, b]"},
+                                        {"expr: 'count[10s] > 1'", "by: ['a, b']"},
+                                        {"expr: 'count[10s] > 1'", "by: ['\"a', 'b\"']"},
+                                        {"expr: 'count[10s] > 1'", "by: ['a, b\"', '\"c']"}}));
+  ASSERT_EQ(plan->views.size(), 4U);
+  EXPECT_THAT(plan->views[1].by, ElementsAre("a, b"));
+  EXPECT_EQ(plan->views[0].description, "{} by (a, b)");
+  EXPECT_EQ(plan->views[1].description, "{} by [\"a, b\"]");
+}
+
 TEST(Plan, ThresholdsAreAscendingAndUnique) {
   const auto plan = plan_of_exprs({"p99[10s] > 500ms", "p50[1m] >= 200ms", "max[10s] > 0.5s", "p95[10s] == 300ms", "min[10s] < -1ms"});
   ASSERT_EQ(plan->views.size(), 1U);
