@@ -30,6 +30,10 @@ bool is_order_statistic(AggregateKind kind) {
   return kind == AggregateKind::kQuantile || kind == AggregateKind::kMin || kind == AggregateKind::kMax;
 }
 
+bool is_logical(const Expr& expr) {
+  return expr.kind == Expr::Kind::kNot || expr.kind == Expr::Kind::kAnd || expr.kind == Expr::Kind::kOr;
+}
+
 bool needs_above(CompareOp op) { return op != CompareOp::kLess && op != CompareOp::kGreaterEqual; }
 bool needs_at_least(CompareOp op) { return op != CompareOp::kGreater && op != CompareOp::kLessEqual; }
 
@@ -46,7 +50,10 @@ class Compiler {
   explicit Compiler(AggregateResolver& resolver) : resolver_(resolver) {}
 
   int compile(const Expr& expr) {
-    if (const std::optional<rules::Constant> constant = rules::fold(expr)) return compile_constant(*constant, expr);
+    // `and`, `or` and `not` keep their operands: a comparison of constants among them may be the one that is shown.
+    if (!is_logical(expr)) {
+      if (const std::optional<rules::Constant> constant = rules::fold(expr)) return compile_constant(*constant, expr);
+    }
     switch (expr.kind) {
       case Expr::Kind::kNumber: break;  // a constant
       case Expr::Kind::kAggregate: return compile_aggregate(*expr.aggregate);
@@ -76,7 +83,7 @@ class Compiler {
     node.has_number = constant.kind == rules::Constant::Kind::kNumber;
     if (node.has_number) node.number = rules::to_double(constant.number);
     // A comparison of constants is a comparison too, as far as `value` goes; its right side is shown, the left one being constant.
-    if (expr.kind == Expr::Kind::kCompare && node.kind == Node::Kind::kTruth) {
+    if (expr.kind == Expr::Kind::kCompare) {
       node.right = compile(expr.children[1]);
       node.left = compile(expr.children[0]);
       node.left_is_constant = true;

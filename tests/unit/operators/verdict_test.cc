@@ -116,6 +116,15 @@ TEST(ShownValue, IsTheRightSideIfTheLeftOneIsConstant) {
   EXPECT_EQ(shown("1 + 2 * 2 < count[10s]").value, 10);
 }
 
+TEST(ShownValue, AComparisonOfConstantsCountsToo) {
+  EXPECT_EQ(shown("1 < 3 and count[10s] > 5").value, 3);
+  EXPECT_EQ(shown("(1 < 3 and 5 > 4) and count[10s] > 5").value, 3);
+  EXPECT_EQ(shown("3 < 1 or (4 < 1 or 5 < 6) or count[10s] > 5").value, 6);
+  EXPECT_EQ(shown("not (1 > 3) and count[10s] > 50").value, 3) << "none is true, so it is the first";
+  EXPECT_EQ(shown("not (7 < 3)").value, 3);
+  EXPECT_EQ(shown("1 / 0 < 3 and count[10s] > 50").value, 3) << "without a value it is not true";
+}
+
 TEST(ShownValue, LooksUnderNot) {
   EXPECT_EQ(shown("not count[10s] < 5").value, 10) << "none is true, so it is the first";
   EXPECT_EQ(shown("not (errors[10s] > 5 or count[10s] < 5) and p50[10s] > 10ms").value, 20)
