@@ -59,7 +59,7 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
   const bool counters_fit = rows.count_size() == n && rows.errors_size() == n && rows.latency_count_size() == n &&
                             rows.latency_sum_us_size() == n && rows.latency_sum_us_high_size() == n && rows.last_event_ms_size() == n &&
                             rows.last_latency_event_ms_size() == n && rows.above_size() >= n &&
-                            rows.predicates_size() == n * static_cast<int>(column_predicates.size());
+                            static_cast<size_t>(rows.predicates_size()) == static_cast<size_t>(n) * column_predicates.size();
   const bool sketches_fit = rows.latency_min_us_size() == n && rows.latency_max_us_size() == n && rows.sketch_size() == n;
   const bool frame_fits = rows.pane_size() == n && rows.visible_from_ms_size() == n;
   if ((shape.counters && !counters_fit) || (shape.sketches && !sketches_fit) || (shape.frame && !frame_fits)) {
@@ -69,11 +69,9 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
   reader.rows_ = &rows;
   reader.shape_ = shape;
   for (const uint64_t threshold : column_thresholds) {
-    const auto found = std::lower_bound(thresholds.begin(), thresholds.end(), threshold);
     // A count between two of the writer's thresholds belongs to the last own threshold that is not above the lower one.
-    const auto last =
-        found != thresholds.end() && *found == threshold ? found : (found == thresholds.begin() ? thresholds.end() : found - 1);
-    reader.threshold_map_.push_back(last == thresholds.end() ? -1 : static_cast<int>(last - thresholds.begin()));
+    const auto above = std::upper_bound(thresholds.begin(), thresholds.end(), threshold);
+    reader.threshold_map_.push_back(static_cast<int>(above - thresholds.begin()) - 1);
   }
   for (const uint64_t id : predicates) {
     const auto found = std::find(column_predicates.begin(), column_predicates.end(), id);

@@ -180,6 +180,15 @@ TEST(RowsCodec, ColumnsOfDifferentLengthAreRefused) {
   EXPECT_EQ(damaged([](v1::Rows& rows) { rows.clear_above(); }), StatusCode::kDataLoss);
 }
 
+// 65,536 rows of as many predicates would have 2^32 counts: none at all, to who counts in 32 bits.
+TEST(RowsCodec, MoreCountsThanThirtyTwoBitsHoldAreNotTakenForNone) {
+  constexpr int kMany = 1 << 16;
+  v1::Rows rows;
+  for (int i = 0; i < kMany; ++i) RowsWriter(rows, {false, true, false, 0}).add(static_cast<uint64_t>(i), 0, Partial());
+  const std::vector<uint64_t> predicates(kMany, 71);
+  EXPECT_EQ(RowsReader::open(rows, {false, true, false, 1}, {}, {}, {71}, predicates).status().code(), StatusCode::kDataLoss);
+}
+
 // Reads every row; the first error, or ok.
 Status read_all(const v1::Rows& rows) {
   Result<RowsReader> reader = open(rows);
