@@ -73,11 +73,14 @@ LabelTuples::LabelTuples(const Plan& plan, GroupLedger* ledger)
   }
 }
 
-LabelTuples::~LabelTuples() {
+LabelTuples::~LabelTuples() { leave_ledger(); }
+
+void LabelTuples::leave_ledger() {
   if (ledger_ == nullptr) return;
   for (const Space& space : spaces_) {
     for (const uint64_t group : space.hashes) ledger_->drop(group);
   }
+  ledger_ = nullptr;
 }
 
 uint32_t LabelTuples::find(const Values& values) const {

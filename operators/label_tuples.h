@@ -56,6 +56,9 @@ class LabelTuples {
   LabelTuples(const LabelTuples&) = delete;
   LabelTuples& operator=(const LabelTuples&) = delete;
 
+  // Drops what it holds in the ledger, once and for all: nothing is to be added after it.
+  void leave_ledger();
+
   // The slots of the labels that rules group by.
   const std::vector<int>& slots() const { return slots_; }
 

@@ -268,6 +268,7 @@ void SeriesTable::sweep(EventTime now) {
     }
   };
   keep(false);
+  old_tuples->leave_ledger();  // so that the groups that were forgotten are none of those that take room
   // Not at the first free place: a flood that goes on would take it, and begin anew with every sweep.
   const bool room = size() < limits_.max_series - limits_.max_series / 4 && bytes() < limits_.bytes - limits_.bytes / 4;
   if (room && !groups_above(3)) {

@@ -208,6 +208,54 @@ TEST(Overflow, EndsWhenIdleSeriesHaveBeenForgotten) {
   EXPECT_EQ(stage.counts("{} by (pod)").at("p7").count, 1U + 61U + 2U);
 }
 
+// What stage 2 knows of, in a process that has stage 1 alone.
+class Ledger : public GroupLedger {
+ public:
+  explicit Ledger(size_t limit) : limit_(limit) {}
+  size_t used() const override { return used_; }
+  size_t limit() const override { return limit_; }
+  bool holds(uint64_t group) const override { return groups_.contains(group); }
+  void hold(uint64_t group, size_t bytes) override {
+    Entry& entry = groups_[group];
+    if (entry.holders++ == 0) used_ += entry.bytes = bytes;
+  }
+  void drop(uint64_t group) override {
+    const auto found = groups_.find(group);
+    ASSERT_NE(found, groups_.end());
+    if (--found->second.holders > 0) return;
+    used_ -= found->second.bytes;
+    groups_.erase(found);
+  }
+
+ private:
+  struct Entry {
+    size_t bytes = 0;
+    int holders = 0;
+  };
+  size_t limit_;
+  size_t used_ = 0;
+  std::map<uint64_t, Entry> groups_;
+};
+
+TEST(Overflow, OfGroupsInStageTwoEndsWhenIdleOnesHaveBeenForgotten) {
+  Ledger ledger(200'000);
+  {
+    Stage1 stage(plan_by({{"count[1m] > 0", "pod"}}), {.idle = kIdle, .ledger = &ledger, .overflow_group_bytes = 20'000});
+    for (int i = 0; i < 10'000; ++i) stage.add({{"pod", "p" + std::to_string(i)}});
+    stage.flush();
+    EXPECT_THAT(stage.aggregator().overflow().labels, ElementsAre("pod"));
+    EXPECT_GT(ledger.used(), 190'000U);
+    stage.add({{"pod", "p7"}}, 2 * kIdle.ms);
+    stage.flush();
+    EXPECT_THAT(stage.aggregator().overflow().labels, IsEmpty());
+    EXPECT_LT(ledger.used(), 10'000U);
+    stage.add({{"pod", "new"}}, 2 * kIdle.ms);
+    stage.flush();
+    EXPECT_EQ(stage.counts("{} by (pod)").at("new").count, 1U);
+  }
+  EXPECT_EQ(ledger.used(), 0U);
+}
+
 TEST(Overflow, SlowChurnOfALabelNeverOverflows) {
   Stage1 stage(plan_by({{"count[1m] > 0", "pod"}}));
   // Ten pods at a time, each for a quarter of the idle time: some fifty are remembered.
