@@ -4,17 +4,13 @@
 
 #include "engine/base/check.h"
 #include "operators/sketch/sort.h"
+#include "operators/sketch/varint.h"
 
 namespace tocsin {
 namespace {
 
 constexpr char kValues = 'V';
 constexpr char kDigest = 'D';
-
-void put_varint(std::string& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
-}
 
 // Goes through parts; every read is within bounds.
 class PartReader {

@@ -52,7 +52,7 @@ void TDigest::add_sorted_values(std::span<const T> values) {
 void TDigest::add(double value, uint64_t weight) {
   TOCSIN_CHECK(std::isfinite(value) && weight > 0, "a digest takes finite values with a weight");
   count_ += weight;
-  const Entry entry{value + 0.0, weight};  // -0 becomes 0: equal values have equal bytes
+  const Mark entry{value + 0.0, weight};  // -0 becomes 0: equal values have equal bytes
   if (is_raw()) {
     add_raw(entry);
   } else {
@@ -62,7 +62,7 @@ void TDigest::add(double value, uint64_t weight) {
 }
 
 // The 65th different value ends the raw state and stays as exact as the others until they are thinned out.
-void TDigest::add_raw(Entry entry) {
+void TDigest::add_raw(const Mark& entry) {
   std::vector<Mark>& marks = clusters_.marks;
   const auto lower = [](const Mark& mark, double value) { return mark.value < value; };
   const auto at = std::lower_bound(marks.begin(), marks.end(), entry.value, lower);
@@ -122,11 +122,6 @@ double TDigest::max() const {
 }
 
 bool TDigest::is_raw() const { return clusters_.marks.size() <= kRawLimit && clusters_.exact(); }
-
-std::span<const TDigest::Entry> TDigest::raw() const {
-  TOCSIN_CHECK(is_raw(), "raw() of a digest that is not raw any more");
-  return clusters_.marks;
-}
 
 double TDigest::quantile(double q) const {
   TOCSIN_CHECK(q >= 0 && q <= 1, "a quantile lies in [0, 1]");

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "operators/sketch/tdigest.h"
+#include "operators/sketch/varint.h"
 
 namespace tocsin {
 namespace {
@@ -26,11 +27,6 @@ bool all_whole(const std::vector<Mark>& marks) {
     if (!is_whole(mark.value)) return false;
   }
   return true;
-}
-
-void put_varint(std::string& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
 }
 
 void put_double(std::string& out, double value) {

@@ -34,7 +34,7 @@ TEST(TDigest, EmptyIsZeroEverywhere) {
   EXPECT_EQ(digest.min(), 0);
   EXPECT_EQ(digest.max(), 0);
   EXPECT_EQ(digest.quantile(0.5), 0);
-  EXPECT_TRUE(digest.raw().empty());
+  EXPECT_TRUE(digest.clusters().marks.empty());
 }
 
 TEST(TDigest, RawIsSortedWithEqualValuesJoined) {
@@ -43,7 +43,8 @@ TEST(TDigest, RawIsSortedWithEqualValuesJoined) {
   digest.add(10, 5);
   digest.add(30, 2);
   digest.add_sorted(std::vector<uint32_t>{10, 20, 20});
-  EXPECT_THAT(digest.raw(), testing::ElementsAre(Mark{10, 6}, Mark{20, 2}, Mark{30, 3}));
+  ASSERT_TRUE(digest.is_raw());
+  EXPECT_THAT(digest.clusters().marks, testing::ElementsAre(Mark{10, 6}, Mark{20, 2}, Mark{30, 3}));
   EXPECT_EQ(digest.count(), 11U);
 }
 
@@ -86,8 +87,8 @@ TEST(TDigest, AFewDifferentValuesStayExactHoweverMany) {
   TDigest twice = digest;
   twice.merge(digest);
   ASSERT_TRUE(twice.is_raw());
-  EXPECT_EQ(twice.raw().size(), 64U);
-  EXPECT_EQ(twice.raw().back(), (Mark{63, 2}));
+  EXPECT_EQ(twice.clusters().marks.size(), 64U);
+  EXPECT_EQ(twice.clusters().marks.back(), (Mark{63, 2}));
 }
 
 TEST(TDigest, The65thDifferentValueEndsTheRawState) {
@@ -180,7 +181,7 @@ TEST(TDigest, MinusZeroIsZero) {
   one.add(-1);
   TDigest sorted;
   sorted.add_sorted(std::vector<double>{-1, -0.0, 0.0});
-  EXPECT_FALSE(std::signbit(sorted.raw().back().value));
+  EXPECT_FALSE(std::signbit(sorted.clusters().marks.back().value));
   EXPECT_EQ(encoded(one), encoded(sorted));
   EXPECT_TRUE(TDigest::decode(encoded(sorted)));
 }
