@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "operators/mix.h"
+
 namespace tocsin {
 namespace {
 
@@ -29,7 +31,8 @@ Accumulator& Accumulators::find_or_create(const AccumulatorKey& key) {
     recent_.resize(std::max<size_t>(key.series + 1, recent_.size() * 2), nothing);
   }
   // Panes are multiples of the same width, so mixing the bits of the start spreads neighbours over the places.
-  uint32_t& recent = recent_[key.series].accumulator[(static_cast<uint64_t>(key.pane.ms) * 0x9e3779b97f4a7c15ULL) >> 62];
+  static_assert(kRecent == 4, "the two highest bits tell four places apart");
+  uint32_t& recent = recent_[key.series].accumulator[(static_cast<uint64_t>(key.pane.ms) * mix::kMix) >> 62];
   if (recent != kNone && accumulators_[recent].key == key) return accumulators_[recent];
   const auto [found, is_new] = index_.try_emplace(key, static_cast<uint32_t>(accumulators_.size()));
   if (is_new) {
@@ -46,9 +49,8 @@ void Accumulators::append(Accumulator& accumulator, uint32_t latency_us) {
     const bool is_huge = capacity > kBlockValues / 4;
     uint32_t* place = nullptr;
     if (is_huge) {
-      // In front of the last block, which stays the one that is being filled.
-      blocks_.insert(blocks_.empty() ? blocks_.end() : blocks_.end() - 1, std::make_unique_for_overwrite<uint32_t[]>(capacity));
-      place = blocks_[blocks_.size() >= 2 ? blocks_.size() - 2 : 0].get();
+      // In front of the last block, which stays the one that is being filled. There is one: it began in a block.
+      place = blocks_.insert(blocks_.end() - 1, std::make_unique_for_overwrite<uint32_t[]>(capacity))->get();
     } else {
       if (blocks_.empty() || block_used_ + capacity > kBlockValues) {
         blocks_.push_back(std::make_unique_for_overwrite<uint32_t[]>(kBlockValues));

@@ -6,9 +6,10 @@
 // go to a side list of pairs. Buffers come from an arena that is reset as a whole.
 //
 // Thread:     worker-confined; a full set is handed to the flush as a value.
-// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() bounds the memory of accumulators, buffers and
-// lists.
+// Invariants: (1) an event touches exactly one accumulator (DESIGN invariant 1); (2) bytes() follows the memory of accumulators, buffers
+// and lists: an estimate, up to what is left over in blocks of the arena.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -65,10 +66,11 @@ class Accumulators {
   std::vector<WeightedLatency>& side_list(int32_t index) { return side_lists_[static_cast<size_t>(index)]; }
   bool empty() const { return accumulators_.empty(); }
   size_t bytes() const { return bytes_; }
+  // Forgets everything; what all() and values() gave out is gone.
   void clear();
 
  private:
-  // The accumulators that a series used last, by the low bits of the pane number: nearly ordered events flip between few panes.
+  // The accumulators that a series used last, by a hash of the pane: nearly ordered events flip between few panes.
   static constexpr size_t kRecent = 4;
   struct Recent {
     std::array<uint32_t, kRecent> accumulator;

@@ -25,18 +25,19 @@ struct LatencyCondition {
   std::vector<bool> truth;
   bool truth_without_latency = false;
 
-  bool holds(uint64_t latency_us) const;  // latency_us may be kNoLatency
+  // `latency_us` may be kNoLatency, and is at most kLatencyMaxMicros otherwise.
+  bool holds(uint64_t latency_us) const;
 };
 
 class EventPredicate {
  public:
-  // Resolves a matcher's label to the text that the series has ("" if absent), and tells whether the matcher holds.
+  // Whether the matcher holds for the series, which it knows.
   using MatcherCheck = std::function<bool(const rules::Matcher&)>;
 
   explicit EventPredicate(rules::Predicate predicate);
 
   uint64_t id() const { return id_; }  // content hash of the canonical text
-  const rules::Predicate& predicate() const { return *predicate_; }
+  // The predicate for a series with that success, whose matchers hold as `check` says.
   LatencyCondition resolve(bool success, const MatcherCheck& check) const;
 
  private:
@@ -47,7 +48,8 @@ class EventPredicate {
 
 std::vector<uint64_t> ids_of(const std::vector<EventPredicate>& predicates);
 
-// The integer t with: latency_us > c  <=>  latency_us > t, for c = `milliseconds` in microseconds; and the one for >=.
+// The integer t with: latency_us > c  <=>  latency_us > t, for c = `milliseconds` in microseconds; and the one for >=. -1 if every
+// latency passes; far beyond kLatencyMaxMicros if none does.
 int64_t threshold_above(const rules::Rational& milliseconds);
 int64_t threshold_at_least(const rules::Rational& milliseconds);
 
