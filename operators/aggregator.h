@@ -7,7 +7,7 @@
 //
 // Thread:     worker-confined.
 // Invariants: (1) whether an event is late is judged by its partition's watermark before its message, nothing else;
-//             (2) rows of equal input are equal, whatever the batching.
+//             (2) what the rows of equal input add up to is equal, whatever the batching and the flushes.
 // Failure:    none.
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct AggregatorOptions {
   SeriesLimits series;
 };
 
-// What became of the events since the process started.
+// What became of the events since the process started. Events that are read again after drop() count again.
 struct AggregatorCounters {
   uint64_t events = 0;        // decoded and used for time, requests and measurements
   uint64_t late = 0;          // before their partition's watermark, counted in windows from then on
@@ -60,8 +60,9 @@ class Aggregator {
   std::vector<std::string> labels() const { return series_.labels(); }
   OverflowStatus overflow() const { return series_.overflow(); }
   const AggregatorCounters& counters() const { return counters_; }
-  // Dropped as too late, by the rule groups that have a rule whose selection the event is in (SPEC 2).
+  // Names of the rule groups that evaluate anything.
   const std::vector<std::string>& rule_groups() const { return series_.rule_groups(); }
+  // Requests dropped as too late, by the rule_groups() that have a rule whose selection the event is in (SPEC 2).
   const std::vector<uint64_t>& dropped_late_by_rule_group() const { return dropped_late_; }
 
  private:

@@ -30,9 +30,7 @@ bool is_order_statistic(AggregateKind kind) {
   return kind == AggregateKind::kQuantile || kind == AggregateKind::kMin || kind == AggregateKind::kMax;
 }
 
-bool is_logical(const Expr& expr) {
-  return expr.kind == Expr::Kind::kNot || expr.kind == Expr::Kind::kAnd || expr.kind == Expr::Kind::kOr;
-}
+bool is_logical(const Expr& expr) { return expr.kind == Expr::Kind::kNot || expr.kind == Expr::Kind::kAnd || expr.kind == Expr::Kind::kOr; }
 
 bool needs_above(CompareOp op) { return op != CompareOp::kLess && op != CompareOp::kGreaterEqual; }
 bool needs_at_least(CompareOp op) { return op != CompareOp::kGreater && op != CompareOp::kLessEqual; }

@@ -4,10 +4,11 @@
 // sorted space and a partition is one range of it.
 //
 //   partition u32 | 'g' | group space u64 | group id u64                              -> GroupRow
-//   partition u32 | 'p' | view u64 | part u8 | level i64 | start i64 | effect i64 | block u32 -> PaneBlock
+//   partition u32 | 'p' | view u64 | part u8 | level i64 | start i64 | effect i64 | first group u64 -> PaneBlock
 //   partition u32 | 'e' | window u64 | group id u64                                   -> LastEventsRow
 //   partition u32 | 'i' | fingerprint u64                                             -> InstanceRow
 //   partition u32 | 'z'                                                               -> PositionRow
+//   partition u32 | 'c'                                                               -> changelog position (engine/runtime/restore.cc)
 
 #include <cstdint>
 #include <string>

@@ -41,7 +41,7 @@ uint64_t hash_group(uint64_t group_space, const std::vector<std::string>& values
 
 uint32_t ValueTable::find(std::string_view text) const {
   const auto found = ids_.find(text);
-  return found == ids_.end() ? LabelTuples::kNone : found->second;
+  return found == ids_.end() ? RowTable::kNone : found->second;
 }
 
 uint32_t ValueTable::find_or_add(std::string_view text) {

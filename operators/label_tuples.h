@@ -9,7 +9,8 @@
 // Thread:     worker-confined.
 // Lifetime:   views of values are valid until the table is destroyed. The ledger (may be null) must outlive it.
 // Invariants: (1) tuple and group ids are dense from 0; (2) a tuple's groups have its values; (3) the ledger holds every group that is
-// here. Failure:    none.
+//             here.
+// Failure:    none.
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,7 @@ inline constexpr std::string_view kOverflowValue = "__overflow__";
 // Texts to dense numbers and back.
 class ValueTable {
  public:
+  // Its number, or RowTable::kNone.
   uint32_t find(std::string_view text) const;
   uint32_t find_or_add(std::string_view text);
   std::string_view text(uint32_t id) const { return texts_[id]; }
@@ -49,7 +51,7 @@ class ValueTable {
 class LabelTuples {
  public:
   static constexpr uint32_t kNone = RowTable::kNone;
-  using Values = std::vector<std::string_view>;  // one for each of slots()
+  using Values = std::vector<std::string_view>;  // of a tuple: one for each of slots()
 
   explicit LabelTuples(const Plan& plan, GroupLedger* ledger = nullptr);
   ~LabelTuples();

@@ -1,6 +1,7 @@
 #pragma once
 
-// Multiply-fold mixing of 8-byte words, in the manner of wyhash. Fixed for ever: hash_group places groups on partitions.
+// Multiply-fold mixing of 8-byte words, in the manner of wyhash. fold() and the constants are fixed for ever: by them hash_group places
+// groups on partitions. Hashes of bytes are for tables in memory.
 //
 // Thread: pure functions.
 
@@ -36,7 +37,7 @@ inline uint64_t load(const char* bytes, size_t n) {
   return load<uint8_t>(bytes);
 }
 
-// As memcmp() == 0, for texts that are short mostly.
+// As memcmp() == 0, for texts that are mostly short.
 inline bool same_bytes(const char* a, const char* b, size_t n) {
   for (; n > 8; n -= 8, a += 8, b += 8) {
     if (load<uint64_t>(a) != load<uint64_t>(b)) return false;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Values by small numbers that are never used again, such as group ids: memory follows those in use, not all that ever were.
+// Values by small numbers that are never used again, such as group ids: memory follows those in use, not all that ever were, but for a
+// pointer for 64 of them.
 //
 // Thread:     worker-confined.
 // Lifetime:   references stay valid until the value is forgotten.

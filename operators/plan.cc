@@ -4,7 +4,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <numeric>
 #include <set>
 

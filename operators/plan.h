@@ -99,11 +99,12 @@ struct Plan {
   std::vector<Window> windows;
   std::vector<PlannedRule> rules;  // enabled ones
   Duration pane;                   // greatest common divisor of all views' panes: what stage 1 accumulates in
-  uint64_t version = 0;            // content hash of everything above
+  uint64_t version = 0;            // content hash of the views: of what stage 1 counts
 
   // Compiled forms of the matchers inside predicates.
   std::vector<SlotMatcher> predicate_matchers;
 
+  // Index of the view, or -1.
   int find_view(uint64_t id) const;
   // Whether a matcher of a predicate holds for that text.
   bool matches(const rules::Matcher& matcher, std::string_view text) const;
@@ -117,6 +118,7 @@ struct PlanOptions {
   Duration group_retention{24LL * 3600 * 1000};
 };
 
+// Of the enabled rules.
 std::shared_ptr<const Plan> compile_plan(const rules::RuleSet& rules, const PlanOptions& options);
 
 }  // namespace tocsin

@@ -6,6 +6,7 @@
 // Thread:     worker-confined.
 // Invariants: ids are dense from 0, in the order of addition.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>

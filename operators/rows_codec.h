@@ -2,8 +2,9 @@
 
 // Partials to and from the columns of tocsin.v1.Rows, for frames and for stored panes.
 //
-// Thread:  worker-confined.
-// Failure: RowsReader::open() refuses columns that do not fit together; nothing is read out of bounds.
+// Thread:   worker-confined.
+// Lifetime: writers and readers refer to the columns, which must outlive them.
+// Failure:  RowsReader::open() refuses columns that do not fit together; nothing is read out of bounds.
 
 #include <cstdint>
 #include <vector>
@@ -28,7 +29,7 @@ class RowsWriter {
 
   // `pane_start` in milliseconds; last event times are stored relative to it.
   void add(uint64_t group, int64_t pane_start_ms, const Partial& partial);
-  // Only in frames: the row's pane number and how long after the pane's end it takes effect.
+  // Only in frames: the row's pane number (start / width), and how long after the pane's end it takes effect.
   void set_pane(int64_t pane, uint64_t visible_from_ms);
 
  private:
@@ -52,7 +53,8 @@ class RowsReader {
   uint64_t group() const { return rows_->group(static_cast<int>(row_)); }
   int64_t pane() const { return pane_; }
   uint64_t visible_from_ms() const { return rows_->visible_from_ms(static_cast<int>(row_)); }
-  // Fills `partial` with the row. An error if its sketch is damaged.
+  // Fills `partial` with the columns of the row, and leaves the rest of it as it is. kDataLoss if its sketch or threshold counts are
+  // damaged.
   Status read(int64_t pane_start_ms, Partial& partial) const;
 
  private:

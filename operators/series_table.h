@@ -15,7 +15,8 @@
 //
 // Thread:     worker-confined.
 // Invariants: (1) series ids are dense from 0 and mean the same until sweep(); (2) an event's series has exactly the views that its fields
-// select. Failure:    none.
+//             select.
+// Failure:    none.
 
 #include <cstdint>
 #include <memory>
@@ -68,7 +69,8 @@ class SeriesTable {
  public:
   SeriesTable(std::shared_ptr<const Plan> plan, const SeriesLimits& limits);
 
-  // Writes the series id of each event of the batch to `ids`.
+  // Writes the series id of each event of the batch to `ids`; FieldCache::kNone for those that nothing counts: refused ones and
+  // measurements.
   void find_or_create(const EventBatch& batch, std::vector<uint32_t>& ids);
 
   const Signature& signature(uint32_t series) const { return signatures_[ids_->row(series)[0]]; }

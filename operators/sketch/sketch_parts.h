@@ -11,12 +11,13 @@
 //
 // Thread:     plain values.
 // Invariants: the bytes are sound: what comes from elsewhere goes through from_bytes().
-// Failure:    from_bytes() returns nothing for bytes that none of the other functions could have made.
+// Failure:    from_bytes() returns nothing for bytes that cannot be read to their end as parts.
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 

@@ -10,7 +10,6 @@ namespace {
 
 const std::string kText = "payments-eu-west-1 \x80\xff!";
 
-// Groups lie in partitions by these hashes: they must never change.
 TEST(Mix, LoadsTheFirstBytesAsTheLowOnesOfAWord) {
   for (size_t at = 0; at + 8 <= kText.size(); ++at) {
     for (size_t n = 1; n <= 8; ++n) {
