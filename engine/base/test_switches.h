@@ -112,14 +112,12 @@ inline constexpr std::array kFailpoints{
 };
 
 #ifdef TOCSIN_TEST_SWITCHES
-inline constexpr bool kPresent = true;
 bool defect(Defect asked);
 void failpoint(std::string_view name);
 // "": none.
 void set_defect(std::string_view name);
 uint32_t formats_ahead();
 #else
-inline constexpr bool kPresent = false;
 constexpr bool defect(Defect) { return false; }
 constexpr void failpoint(std::string_view) {}
 constexpr uint32_t formats_ahead() { return 0; }

@@ -31,7 +31,7 @@ struct Instant {
   friend constexpr Instant operator-(Instant t, Duration d) { return {t.ms - d.ms}; }
   friend constexpr Duration operator-(Instant a, Instant b) { return {a.ms - b.ms}; }
 
-  // Before and after everything that can be stored. Half of the int64 range, so that adding a Duration cannot overflow.
+  // Before and after everything that can be stored. Half of the int64 range, so that adding a Duration of at most as much cannot overflow.
   static constexpr Instant min() { return {std::numeric_limits<int64_t>::min() / 2}; }
   static constexpr Instant max() { return {std::numeric_limits<int64_t>::max() / 2}; }
 };

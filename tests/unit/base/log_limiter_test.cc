@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace tocsin {
 namespace {
 
@@ -15,9 +17,17 @@ TEST(LogLimiter, TheSameIsSaidOnceInAWhile) {
   EXPECT_EQ(limiter.admit("k", Duration{60'000}), 0);
 }
 
-TEST(LogLimiter, ManyKeysDoNotGrowWithoutBound) {
+TEST(LogLimiter, BeyondSoManyKeysOlderOnesAreForgotten) {
   LogLimiter limiter;
-  for (size_t i = 0; i < 3 * LogLimiter::kKeysMax; ++i) EXPECT_EQ(limiter.admit(std::to_string(i), Duration{0}), 0);
+  for (size_t i = 0; i < LogLimiter::kKeysMax; ++i) EXPECT_EQ(limiter.admit(std::to_string(i), Duration{0}), 0);
+  EXPECT_EQ(limiter.admit("0", Duration{0}), std::nullopt);
+  EXPECT_EQ(limiter.admit("one more", Duration{0}), 0);
+  EXPECT_EQ(limiter.admit("0", Duration{0}), 0);
+}
+
+TEST(LogLimiter, ALineWithoutAKeyIsNeverHeldBack) {
+  LogLimiter limiter;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(limiter.admit("", Duration{0}), 0);
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 #include "engine/base/time.h"
 
-#include "engine/base/instant.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <random>
 #include <type_traits>
+
+#include "engine/base/clock.h"
+#include "engine/base/instant.h"
 
 namespace tocsin {
 namespace {
@@ -36,6 +37,13 @@ TEST(Time, FloorAndCeilRoundDownAndUpBelowZeroToo) {
 TEST(Time, TheEndsOfTimeLeaveRoomForADuration) {
   EXPECT_GT(EventTime::max() + Duration{kMaxInt64 / 2}, EventTime::max());
   EXPECT_LT(EventTime::min() - Duration{kMaxInt64 / 2}, EventTime::min());
+}
+
+TEST(Clock, AWaitIsOverWhenItsTimeHasPassedOrTheClockWasSetBackBehindItsBeginning) {
+  EXPECT_FALSE(has_passed(Duration{10}, WallTime{100}, WallTime{100}));
+  EXPECT_FALSE(has_passed(Duration{10}, WallTime{100}, WallTime{109}));
+  EXPECT_TRUE(has_passed(Duration{10}, WallTime{100}, WallTime{110}));
+  EXPECT_TRUE(has_passed(Duration{10}, WallTime{100}, WallTime{99}));
 }
 
 TEST(Rfc3339, IsWrittenWithMillisecondsInUtc) {
