@@ -12,8 +12,8 @@
 // Lifetime: Nodes live in their Document.
 // Failure:  parse() says what and where.
 
+#include <compare>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +39,7 @@ struct Entry;
 struct Node {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
   Kind kind = Kind::kNull;
-  Mark mark;
+  Mark mark{1, 1};             // where it begins; of a file without any node its first place
   std::string text;            // kScalar: decoded
   bool plain = false;          // kScalar: written without quotes, so it may be a number or a boolean
   size_t offset = 0;           // byte of the file where the node begins

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <set>
 #include <utility>
 
@@ -28,9 +27,8 @@ void check_unique(const std::vector<Entry>& entries, std::string_view what, Prob
   }
 }
 
-// All of a plain scalar as a number of type T.
-template <typename T>
-bool parse_plain(const Node& node, T& out) {
+// All of a plain scalar as a whole number.
+bool parse_plain(const Node& node, int64_t& out) {
   if (!node.is_scalar() || !node.plain) return false;
   std::string_view text = node.text;
   if (text.starts_with('+')) text.remove_prefix(1);
@@ -63,12 +61,6 @@ std::optional<int64_t> read_integer(const Node& node, std::string_view what, int
   return wrong(node, expected, what, problems);
 }
 
-std::optional<double> read_number(const Node& node, std::string_view what, Problems& problems) {
-  double value = 0;
-  if (parse_plain(node, value) && std::isfinite(value)) return value;
-  return wrong(node, "a number", what, problems);
-}
-
 std::optional<Duration> read_duration(const Node& node, std::string_view what, Problems& problems) {
   constexpr std::string_view kExpected = "a duration such as 90s or 1h30m";
   if (!node.is_scalar()) return wrong(node, kExpected, what, problems);
@@ -90,15 +82,6 @@ const std::vector<Node>& read_sequence(const Node& node, std::string_view what, 
   if (node.kind == Node::Kind::kSequence) return node.items;
   wrong(node, "a sequence", what, problems);
   return kNone;
-}
-
-std::optional<std::vector<std::string>> read_texts(const Node& node, std::string_view what, Problems& problems) {
-  if (node.kind != Node::Kind::kSequence) return wrong(node, "a sequence", what, problems);
-  std::vector<std::string> texts;
-  for (const Node& item : node.items) {
-    if (std::optional<std::string> text = read_text(item, fmt::format("an entry of {}", what), problems)) texts.push_back(*std::move(text));
-  }
-  return texts;
 }
 
 std::optional<std::map<std::string, std::string>> read_text_map(const Node& node, std::string_view what, Problems& problems) {
@@ -144,19 +127,9 @@ std::optional<int64_t> MappingReader::integer(std::string_view key, int64_t leas
   return value ? read_integer(*value, in_quotes(key), least, most, problems_) : std::nullopt;
 }
 
-std::optional<double> MappingReader::number(std::string_view key, Presence presence) {
-  const Node* value = node(key, presence);
-  return value ? read_number(*value, in_quotes(key), problems_) : std::nullopt;
-}
-
 std::optional<Duration> MappingReader::duration(std::string_view key, Presence presence) {
   const Node* value = node(key, presence);
   return value ? read_duration(*value, in_quotes(key), problems_) : std::nullopt;
-}
-
-std::optional<std::vector<std::string>> MappingReader::texts(std::string_view key, Presence presence) {
-  const Node* value = node(key, presence);
-  return value ? read_texts(*value, in_quotes(key), problems_) : std::nullopt;
 }
 
 std::optional<std::map<std::string, std::string>> MappingReader::text_map(std::string_view key, Presence presence) {

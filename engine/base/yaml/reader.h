@@ -36,14 +36,10 @@ std::optional<std::string> read_text(const Node& node, std::string_view what, Pr
 std::optional<bool> read_boolean(const Node& node, std::string_view what, Problems& problems);
 // A decimal integer from `least` to `most`, without quotes.
 std::optional<int64_t> read_integer(const Node& node, std::string_view what, int64_t least, int64_t most, Problems& problems);
-// A decimal number, finite, without quotes.
-std::optional<double> read_number(const Node& node, std::string_view what, Problems& problems);
 // 90s, 1h30m, "1.5s" or 0.
 std::optional<Duration> read_duration(const Node& node, std::string_view what, Problems& problems);
 // The items of a sequence; an empty list and a problem if it is none.
 const std::vector<Node>& read_sequence(const Node& node, std::string_view what, Problems& problems);
-// A sequence of scalars.
-std::optional<std::vector<std::string>> read_texts(const Node& node, std::string_view what, Problems& problems);
 // A mapping of scalars with any keys.
 std::optional<std::map<std::string, std::string>> read_text_map(const Node& node, std::string_view what, Problems& problems);
 
@@ -66,9 +62,7 @@ class MappingReader {
   std::optional<bool> boolean(std::string_view key, Presence presence = kOptional);
   std::optional<int64_t> integer(std::string_view key, int64_t least = std::numeric_limits<int64_t>::min(),
                                  int64_t most = std::numeric_limits<int64_t>::max(), Presence presence = kOptional);
-  std::optional<double> number(std::string_view key, Presence presence = kOptional);
   std::optional<Duration> duration(std::string_view key, Presence presence = kOptional);
-  std::optional<std::vector<std::string>> texts(std::string_view key, Presence presence = kOptional);
   std::optional<std::map<std::string, std::string>> text_map(std::string_view key, Presence presence = kOptional);
 
   // Reports the keys that nobody asked for. Call it last.
