@@ -57,13 +57,15 @@ std::string setting(const Settings& settings, const std::string& name) {
   return found == settings.end() ? std::string() : found->second;
 }
 
-void check_settings(const kafka::TopicSpec& wanted, const kafka::TopicDescription& found, std::vector<std::string>& findings) {
+void check_settings(const std::string& brokers, const kafka::TopicSpec& wanted, const kafka::TopicDescription& found,
+                    std::vector<std::string>& findings) {
   for (const char* name : {"message.timestamp.type", "cleanup.policy"}) {
     const std::string value = setting(wanted.configs, name);
     if (const std::string other = setting(found.configs, name); other != value) {
       findings.push_back(
-          fmt::format("topic {0}: {1} is '{2}' and must be '{3}'; run kafka-configs.sh --alter --topic {0} --add-config {1}={3}",
-                      wanted.name, name, other, value));
+          fmt::format("topic {0}: {1} is '{2}' and must be '{3}'; run kafka-configs.sh --bootstrap-server {4} --alter --topic {0} "
+                      "--add-config {1}={3}",
+                      wanted.name, name, other, value, brokers));
     }
   }
 }
@@ -126,10 +128,12 @@ std::vector<std::string> topic_names(const Config& config) {
 
 std::vector<std::string> check_own_topics(const Config& config, const std::vector<kafka::TopicDescription>& descriptions) {
   const Found found = existing(descriptions);
+  const auto brokers = config.kafka.find("bootstrap.servers");
+  const std::string address = brokers == config.kafka.end() ? "HOST:PORT" : brokers->second;
   std::vector<std::string> findings;
   for (const kafka::TopicSpec& wanted : own_topics(config)) {
     if (const auto topic = found.find(wanted.name); topic != found.end()) {
-      check_settings(wanted, *topic->second, findings);
+      check_settings(address, wanted, *topic->second, findings);
     } else {
       findings.push_back(fmt::format("topic {} does not exist; run `tocsin topics --create`", wanted.name));
     }

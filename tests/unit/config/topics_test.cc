@@ -90,7 +90,8 @@ TEST(TopicCheck, NamesWrongTimestampsAndCleanup) {
   EXPECT_THAT(check_own_topics(config, found),
               ElementsAre(HasSubstr("topic tocsin.changelog: cleanup.policy is 'delete' and must be 'compact'"),
                           AllOf(HasSubstr("topic tocsin.alerts: message.timestamp.type is 'CreateTime' and must be 'LogAppendTime'"),
-                                HasSubstr("--add-config message.timestamp.type=LogAppendTime"))));
+                                HasSubstr("run kafka-configs.sh --bootstrap-server 127.0.0.1:9092 --alter --topic tocsin.alerts "
+                                          "--add-config message.timestamp.type=LogAppendTime"))));
 }
 
 TEST(TopicCheck, PartialsAndChangelogNeedEquallyManyPartitions) {
