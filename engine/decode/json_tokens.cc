@@ -27,8 +27,6 @@ struct JsonTokens::Finder {
 
 JsonTokens::JsonTokens() : finder_(std::make_unique<Finder>()) {}
 JsonTokens::~JsonTokens() = default;
-JsonTokens::JsonTokens(JsonTokens&&) noexcept = default;
-JsonTokens& JsonTokens::operator=(JsonTokens&&) noexcept = default;
 
 bool JsonTokens::find(std::string_view text) {
   if (text.size() > std::numeric_limits<int32_t>::max() || !finder_->make_room(text.size())) return false;

@@ -23,8 +23,6 @@ class JsonTokens {
 
   JsonTokens();
   ~JsonTokens();
-  JsonTokens(JsonTokens&&) noexcept;
-  JsonTokens& operator=(JsonTokens&&) noexcept;
 
   // Goes to the first token of `text`; false if there is none, or if something is wrong with quotes, control characters or UTF-8.
   bool find(std::string_view text);

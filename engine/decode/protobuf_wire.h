@@ -35,7 +35,7 @@ inline const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t
   return read_varint_slow(p, end, value);
 }
 
-// A varint that is expected to be six bytes long, as Unix milliseconds are from 2004 to 3084.
+// A varint that is expected to be six bytes long, as Unix milliseconds are from 1971 to 2109.
 inline const uint8_t* read_varint_of_six(const uint8_t* p, const uint8_t* end, uint64_t& value) {
   if (end - p < 8) return read_varint(p, end, value);
   uint64_t word;

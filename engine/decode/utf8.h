@@ -1,6 +1,7 @@
 #pragma once
 
-// UTF-8 validity as protobuf and JSON demand it (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF).
+// UTF-8 validity as protobuf and JSON demand it (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). Apart from
+// engine/base/utf8.h, which decodes the characters too: this is done for every text that is extracted from an event.
 
 #include <cstdint>
 #include <cstring>
