@@ -46,11 +46,17 @@ constexpr std::array<Definition, 21> kDefinitions = {{
     {"budget_remaining", AggregateKind::kBudgetRemaining, Argument::kSlo},
 }};
 
+// What the digits of p75, p9999, p5 and p100 mean.
+std::string quantile_of(std::string_view digits) {
+  if (digits == "100") return "1";
+  return fmt::format("0.{}{}", digits.size() == 1 ? "0" : "", digits);
+}
+
 std::string unknown_aggregate(std::string_view name) {
   const std::string_view digits = name.substr(1);
   const bool all_digits = std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
   const bool percentile = name.starts_with('p') && !digits.empty() && digits.size() <= 6 && all_digits;
-  if (percentile) return fmt::format("unknown aggregate '{}'; write quantile(0.{})", name, digits);
+  if (percentile) return fmt::format("unknown aggregate '{}'; write quantile({})", name, quantile_of(digits));
   std::vector<std::string_view> names;
   names.reserve(std::size(kDefinitions));
   for (const Definition& definition : kDefinitions) names.push_back(definition.name);

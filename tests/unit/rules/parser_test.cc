@@ -144,6 +144,8 @@ TEST(Parser, MessagesSayWhatWasExpectedAndFound) {
   EXPECT_EQ(canonical("error_rate > 2%"), "1:12: expected a window such as [5m], found '>'");
   EXPECT_EQ(canonical("eror_rate[5m]"), "1:1: unknown aggregate 'eror_rate'; did you mean 'error_rate'?");
   EXPECT_EQ(canonical("p98[5m] > 1s"), "1:1: unknown aggregate 'p98'; write quantile(0.98)");
+  EXPECT_EQ(canonical("p5[5m] > 1s"), "1:1: unknown aggregate 'p5'; write quantile(0.05)");
+  EXPECT_EQ(canonical("p100[5m] > 1s"), "1:1: unknown aggregate 'p100'; write quantile(1)");
   EXPECT_EQ(canonical("count[5m] = 3"), "1:11: expected an operator or the end, found '='; to compare, write '=='");
   EXPECT_EQ(canonical("count[5m] > 3 AND 1"), "1:15: expected an operator or the end, found 'AND'; key words are lower-case: 'and'");
   EXPECT_EQ(canonical("count[5m] > 3 && 1"), "1:15: unexpected '&'; write 'and'");
