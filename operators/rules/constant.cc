@@ -21,18 +21,6 @@ Constant of_number(Rational number) {
   return {.kind = Kind::kNumber, .number = std::move(number), .truth = false};
 }
 
-bool compare(CompareOp op, const Rational& left, const Rational& right) {
-  switch (op) {
-    case CompareOp::kLess: return left < right;
-    case CompareOp::kLessEqual: return left <= right;
-    case CompareOp::kGreater: return left > right;
-    case CompareOp::kGreaterEqual: return left >= right;
-    case CompareOp::kEqual: return left == right;
-    case CompareOp::kNotEqual: return left != right;
-  }
-  return false;
-}
-
 Constant compute(ArithmeticOp op, const Rational& left, const Rational& right) {
   switch (op) {
     case ArithmeticOp::kAdd: return of_number(left + right);
@@ -41,17 +29,6 @@ Constant compute(ArithmeticOp op, const Rational& left, const Rational& right) {
     case ArithmeticOp::kDivide: return right == 0 ? none() : of_number(left / right);
   }
   return none();
-}
-
-// A number is true if it is not 0.
-std::optional<bool> truth_of(const Constant& constant) {
-  switch (constant.kind) {
-    case Kind::kTruth: return constant.truth;
-    case Kind::kNumber: return constant.number != 0;
-    case Kind::kNone:
-    case Kind::kTooLarge: return std::nullopt;
-  }
-  return std::nullopt;
 }
 
 // `and` is decided by a false side, `or` by a true one, whatever the other.
@@ -72,7 +49,7 @@ Constant fold_two(const Expr& expr) {
   if (expr.kind == Expr::Kind::kAnd) return junction(left, right, false);
   if (expr.kind == Expr::Kind::kOr) return junction(left, right, true);
   if (left.kind != Kind::kNumber || right.kind != Kind::kNumber) return none();
-  if (expr.kind == Expr::Kind::kCompare) return of_truth(compare(expr.compare_op, left.number, right.number));
+  if (expr.kind == Expr::Kind::kCompare) return of_truth(holds(expr.compare_op, left.number, right.number));
   return compute(expr.arithmetic_op, left.number, right.number);
 }
 
@@ -99,6 +76,28 @@ Constant fold_tree(const Expr& expr) {
 }
 
 }  // namespace
+
+bool holds(CompareOp op, const Rational& left, const Rational& right) {
+  switch (op) {
+    case CompareOp::kLess: return left < right;
+    case CompareOp::kLessEqual: return left <= right;
+    case CompareOp::kGreater: return left > right;
+    case CompareOp::kGreaterEqual: return left >= right;
+    case CompareOp::kEqual: return left == right;
+    case CompareOp::kNotEqual: return left != right;
+  }
+  return false;
+}
+
+std::optional<bool> truth_of(const Constant& constant) {
+  switch (constant.kind) {
+    case Kind::kTruth: return constant.truth;
+    case Kind::kNumber: return constant.number != 0;
+    case Kind::kNone:
+    case Kind::kTooLarge: return std::nullopt;
+  }
+  return std::nullopt;
+}
 
 bool is_constant(const Expr& expr) {
   return expr.kind != Expr::Kind::kAggregate && std::all_of(expr.children.begin(), expr.children.end(), is_constant);

@@ -24,6 +24,12 @@ struct Constant {
 // Folding is exact, so its cost grows with the digits; no threshold needs a thousand of them.
 inline constexpr unsigned kMaxConstantBits = 1U << 15;
 
+bool holds(CompareOp op, const Rational& left, const Rational& right);
+
+// What a constant is as a truth value: a number is true if it is not 0. Nothing if it has no value.
+std::optional<bool> truth_of(const Constant& constant);
+
+// Whether `expr` holds no aggregate.
 bool is_constant(const Expr& expr);
 
 // The value of a constant expression, three-valued as in evaluation; nothing if `expr` holds an aggregate.

@@ -45,18 +45,6 @@ bool is_ratio(const Expr& expr) {
   return kind == AggregateKind::kErrorRate || kind == AggregateKind::kSuccessRate || kind == AggregateKind::kShare;
 }
 
-bool holds(CompareOp op, const Rational& left, const Rational& right) {
-  switch (op) {
-    case CompareOp::kLess: return left < right;
-    case CompareOp::kLessEqual: return left <= right;
-    case CompareOp::kGreater: return left > right;
-    case CompareOp::kGreaterEqual: return left >= right;
-    case CompareOp::kEqual: return left == right;
-    case CompareOp::kNotEqual: return left != right;
-  }
-  return false;
-}
-
 // A ratio lies from 0 to 1. An ordering with a constant is the same for all of them if it is so at both ends; an equality only if the
 // constant lies outside.
 void check_ratio(const Expr& comparison, Role role, Report& report) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <utility>
 
 #include "operators/rules/constant.h"
 #include "operators/rules/expression_check.h"
@@ -221,20 +222,16 @@ Expr without_events(const Aggregate& aggregate) {
   }
 }
 
-Expr without_events(const Expr& expr) {
+Expr without_events(Expr expr) {
   if (expr.kind == Expr::Kind::kAggregate) return without_events(*expr.aggregate);
-  Expr copy = expr;
-  for (Expr& child : copy.children) child = without_events(child);
-  return copy;
+  for (Expr& child : expr.children) child = without_events(std::move(child));
+  return expr;
 }
 
 // Whether the expression is true of windows without events; nothing if it has no value then.
 std::optional<bool> truth_without_events(const Expr& expr) {
   const std::optional<Constant> constant = fold(without_events(expr));
-  if (!constant) return std::nullopt;
-  if (constant->kind == Constant::Kind::kTruth) return constant->truth;
-  if (constant->kind == Constant::Kind::kNumber) return constant->number != 0;
-  return std::nullopt;
+  return constant ? truth_of(*constant) : std::nullopt;
 }
 
 bool tells_failures(const Predicate& predicate) {

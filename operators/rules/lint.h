@@ -2,8 +2,6 @@
 
 // Warnings: rules that are sound, but probably not what was meant (SPEC 3.1).
 
-#include <vector>
-
 #include "operators/rules/report.h"
 #include "operators/rules/rule.h"
 
