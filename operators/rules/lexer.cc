@@ -14,8 +14,6 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-bool is_name_byte(char c) { return is_name_start(c) || is_digit(c) || c == '.'; }
 
 // Longer ones first, where one begins with another.
 constexpr std::array<std::string_view, 20> kSymbols = {"=~", "!~", "==", "!=", "<=", ">=", "<", ">", "=", "+",
@@ -38,7 +36,6 @@ Token number_token(std::string_view text, size_t at) {
   token.value = std::move(literal.error);
   token.number = std::move(literal.value);
   token.has_unit = literal.has_unit;
-  token.is_percent = literal.is_percent;
   return token;
 }
 

@@ -30,12 +30,10 @@ class NumberReader {
   explicit NumberReader(std::string_view literal) : literal_(literal), rest_(literal) {}
 
   NumberLiteral read() {
-    if (!rest_.empty() && rest_.back() == '%') {
-      result_.is_percent = true;
-      rest_.remove_suffix(1);
-    }
+    const bool is_percent = rest_.ends_with('%');
+    if (is_percent) rest_.remove_suffix(1);
     while (component() && !rest_.empty()) {}
-    if (result_.error.empty() && result_.is_percent) {
+    if (result_.error.empty() && is_percent) {
       result_.value /= 100;
       if (result_.has_unit) fail("a duration takes no %");
     }

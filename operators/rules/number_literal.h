@@ -12,7 +12,6 @@ namespace tocsin::rules {
 struct NumberLiteral {
   Rational value;  // durations in milliseconds, 2% is 1/50
   bool has_unit = false;
-  bool is_percent = false;
   std::string error;  // not empty: the literal is broken, and this says how
 };
 

@@ -6,12 +6,10 @@
 #include <iterator>
 
 #include "operators/rules/big_integer.h"
+#include "operators/rules/lexer.h"
 
 namespace tocsin::rules {
 namespace {
-
-bool is_name_start(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-bool is_name_byte(char c) { return is_name_start(c) || (c >= '0' && c <= '9') || c == '.'; }
 
 bool is_bare_name(std::string_view name) {
   // "success" in an argument is a predicate, so a metric of that name has to be quoted; so have the key words.

@@ -12,7 +12,7 @@
 #include "engine/base/yaml/suggest.h"
 #include "operators/rules/expression_check.h"
 #include "operators/rules/parser.h"
-#include "operators/rules/template_parser.h"
+#include "operators/rules/template.h"
 #include "operators/rules/unsupported.h"
 
 namespace tocsin::rules {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/utf8.h"
 #include "operators/rules/template_functions.h"
 #include "operators/rules/template_parser.h"
 
@@ -78,12 +77,6 @@ std::optional<TemplateError> find_template_error(std::string_view text) {
     if (!evaluator.error().message.empty()) return evaluator.error();
   }
   return std::nullopt;
-}
-
-Status check_template(std::string_view text) {
-  const std::optional<TemplateError> error = find_template_error(text);
-  if (!error) return {};
-  return invalid_argument(fmt::format("column {}: {}", count_code_points(text.substr(0, error->offset)) + 1, error->message));
 }
 
 std::string expand_template(std::string_view text, const std::map<std::string, std::string>& labels, std::optional<double> value) {

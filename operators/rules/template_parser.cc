@@ -9,6 +9,7 @@
 
 #include "engine/base/utf8.h"
 #include "engine/base/yaml/suggest.h"
+#include "operators/rules/lexer.h"
 #include "operators/rules/string_literal.h"
 #include "operators/rules/template_functions.h"
 
@@ -20,9 +21,6 @@ constexpr std::string_view kSpaces = " \t\r\n";
 
 bool is_space(char c) { return kSpaces.find(c) != std::string_view::npos; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-// Dots included: $labels.service.name is the label service.name, as labels hold no further structure.
-bool is_name_byte(char c) { return is_name_start(c) || is_digit(c) || c == '.'; }
 
 std::string unknown_function(std::string_view name) {
   for (const std::string_view key_word : {"if", "else", "end", "range", "with", "define", "template", "block", "break", "continue"}) {
@@ -157,6 +155,7 @@ class TemplateReader {
     return true;
   }
 
+  // With its dots: $labels.service.name is the label service.name, as labels hold no further structure.
   std::string_view take_name() {
     const size_t begin = at_;
     while (at_ < text_.size() && is_name_byte(text_[at_])) ++at_;

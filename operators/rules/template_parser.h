@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "operators/rules/template.h"
+
 namespace tocsin::rules {
 
 struct TemplateFunction;
@@ -44,17 +46,9 @@ struct TemplatePiece {
   std::optional<TemplatePipeline> pipeline;
 };
 
-struct TemplateError {
-  size_t offset = 0;    // byte of the template's text
-  std::string message;  // not empty: the template is broken
-};
-
 inline constexpr size_t kMaxTemplateBytes = 32 * 1024;
 
 // The pieces of a template, or why it is none (then `error` is set).
 std::vector<TemplatePiece> parse_template(std::string_view text, TemplateError& error);
-
-// Parses, and checks what can be checked without labels and value: functions and their arguments.
-std::optional<TemplateError> find_template_error(std::string_view text);
 
 }  // namespace tocsin::rules

@@ -6,7 +6,6 @@
 // Lifetime:   views the text it was made of.
 // Invariants: (1) only the first failure is kept; (2) the position never passes the kEnd token.
 
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -1,10 +1,12 @@
 #include "operators/rules/template.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
+#include "engine/base/utf8.h"
 #include "operators/rules/go_format.h"
 
 namespace tocsin::rules {
@@ -13,12 +15,16 @@ namespace {
 const std::map<std::string, std::string> kLabels = {
     {"region", "eu-west"}, {"service.name", "chat"}, {"k8s/pod", "p-1"}, {"count", "12"}, {"city", "münchen"}};
 
-std::string expand(std::string_view text, std::optional<double> value = 0.0312) {
-  EXPECT_TRUE(check_template(text).ok()) << text << ": " << check_template(text).message();
-  return expand_template(text, kLabels, value);
+std::string error_of(std::string_view text) {
+  const std::optional<TemplateError> error = find_template_error(text);
+  if (!error) return "";
+  return fmt::format("column {}: {}", count_code_points(text.substr(0, error->offset)) + 1, error->message);
 }
 
-std::string error_of(std::string_view text) { return check_template(text).message(); }
+std::string expand(std::string_view text, std::optional<double> value = 0.0312) {
+  EXPECT_EQ(error_of(text), "") << text;
+  return expand_template(text, kLabels, value);
+}
 
 TEST(Template, TextAndVariables) {
   EXPECT_EQ(expand("plain } { text"), "plain } { text");
@@ -132,10 +138,10 @@ TEST(Template, ErrorsNameWhatAndWhere) {
 }
 
 TEST(Template, WhatDependsOnLabelsIsCheckedByTypeOnly) {
-  EXPECT_TRUE(check_template("{{ $labels.count | humanize }}").ok());
+  EXPECT_EQ(error_of("{{ $labels.count | humanize }}"), "");
   EXPECT_EQ(expand("{{ $labels.count | humanize }}"), "12");
   EXPECT_EQ(expand("{{ $labels.region | humanize }}"), "<error expanding template: humanize: 'eu-west' is no number>");
-  EXPECT_TRUE(check_template("{{ match $labels.x \"a\" }}").ok());
+  EXPECT_EQ(error_of("{{ match $labels.x \"a\" }}"), "");
 }
 
 TEST(Template, ResultsAreBounded) {
