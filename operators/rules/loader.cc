@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -101,7 +101,7 @@ class Loader {
     Report& report = file.report;
     MappingReader reader(node, "a group", report.errors);
     GroupDefaults defaults;
-    defaults.name = reader.text("name", MappingReader::kRequired).value_or("");
+    defaults.name = read_name(reader.node("name", MappingReader::kRequired), "'name'", "a group", report).value_or("");
     if (!defaults.name.empty()) names.add(defaults.name, file.document.file, to_position(node.mark), report);
     defaults.interval = read_interval(reader.node("interval"), options_, report).value_or(options_.resolution);
     if (const Node* rules = reader.node("rules")) {

@@ -10,6 +10,7 @@
 
 #include "engine/base/yaml/reader.h"
 #include "engine/base/yaml/suggest.h"
+#include "operators/rules/constant.h"
 #include "operators/rules/expression_check.h"
 #include "operators/rules/parser.h"
 #include "operators/rules/template.h"
@@ -44,6 +45,7 @@ class RuleReader {
     read_texts();
     read_unsupported_keys();
     reader_.finish();
+    if (has_expr) check_constant();
     if (!named || !has_expr) return std::nullopt;
     return std::move(rule_);
   }
@@ -51,10 +53,8 @@ class RuleReader {
  private:
   bool read_name() {
     const Node* node = reader_.node("alert", MappingReader::kRequired);
-    if (node == nullptr) return false;
-    rule_.name = yaml::read_text(*node, "'alert'", report_.errors).value_or("");
-    if (rule_.name.empty() && node->is_scalar()) report_.error(to_position(node->mark), "a rule's name is not empty");
-    rule_.position = to_position(node->mark);
+    if (node != nullptr) rule_.position = to_position(node->mark);
+    rule_.name = rules::read_name(node, "'alert'", "a rule", report_).value_or("");
     return !rule_.name.empty();
   }
 
@@ -67,6 +67,19 @@ class RuleReader {
     rule_.expr_text = expr->text.substr(0, expr->text.find_last_not_of(" \t\r\n") + 1);
     rule_.expr = *std::move(tree);
     return true;
+  }
+
+  // An expression without an aggregate is the same at every tick, and no event makes a group known to it.
+  void check_constant() {
+    const std::optional<Constant> constant = fold(rule_.expr);
+    if (!constant || constant->kind == Constant::Kind::kTooLarge) return;
+    const bool knows_groups = rule_.by.empty() || reader_.node("expect") != nullptr;
+    if (!truth_of(*constant).value_or(rule_.no_data == NoData::kAlert)) {
+      report_.error(rule_.expr.position, "the expression holds no aggregate and is never true, so the rule can never fire");
+    } else if (!knows_groups) {
+      report_.error(rule_.expr.position,
+                    "the expression holds no aggregate, so with 'by' no group is ever known and the rule can never fire");
+    }
   }
 
   std::optional<Expr> read_expression(const Node& node, std::string_view key, Role role) {
@@ -186,6 +199,13 @@ void check_severity(const std::string& severity, Position position, const LoadOp
   if (std::find(known.begin(), known.end(), severity) != known.end()) return;
   report.error(position,
                fmt::format("unknown severity '{}'; configured are {}{}", severity, fmt::join(known, ", "), did_you_mean(severity, known)));
+}
+
+std::optional<std::string> read_name(const Node* node, std::string_view key, std::string_view what, Report& report) {
+  std::optional<std::string> name = node ? yaml::read_text(*node, key, report.errors) : std::nullopt;
+  if (!name || !name->empty()) return name;
+  report.error(to_position(node->mark), fmt::format("the name of {} is not empty", what));
+  return std::nullopt;
 }
 
 std::optional<Duration> read_interval(const Node* node, const LoadOptions& options, Report& report) {

@@ -24,6 +24,9 @@ struct GroupDefaults {
 std::optional<AlertRule> read_rule(const yaml::Document& document, const yaml::Node& node, const GroupDefaults& group,
                                    const LoadOptions& options, Report& report);
 
+// The name of `what` ("a rule"), which is not empty; nothing if it is not there or wrong. `key` names it in messages.
+std::optional<std::string> read_name(const yaml::Node* node, std::string_view key, std::string_view what, Report& report);
+
 // `interval`, checked against the grid of ticks; nothing if it is not there or wrong.
 std::optional<Duration> read_interval(const yaml::Node* node, const LoadOptions& options, Report& report);
 

@@ -27,7 +27,7 @@ class SloReader {
       : document_(document), reader_(node, "an SLO", report.errors), options_(options), report_(report) {}
 
   std::optional<std::string> read() {
-    std::optional<std::string> name = reader_.text("name", MappingReader::kRequired);
+    std::optional<std::string> name = read_name(reader_.node("name", MappingReader::kRequired), "'name'", "an SLO", report_);
     read_select();
     read_good();
     read_objective();

@@ -151,6 +151,28 @@ TEST(Loader, GroupNamesAreUniqueWithinAFile) {
               ElementsAre("r.yaml:3:3: there is another group 'g' at r.yaml:2:3"));
 }
 
+TEST(Loader, NamesAreNotEmpty) {
+  EXPECT_THAT(errors({"alert: ''", "expr: count[5m] > 5"}), ElementsAre("r.yaml:4:12: the name of a rule is not empty"));
+  EXPECT_THAT(texts(load_rules({{"r.yaml", "groups:\n- {name: '', rules: []}\n"}}, {})),
+              ElementsAre("r.yaml:2:10: the name of a group is not empty"));
+  EXPECT_THAT(texts(load_rules({{"r.yaml", "slos:\n- {name: '', objective: 99%, window: 30d}\n"}}, {})),
+              ElementsAre(HasSubstr("'slos'"), "r.yaml:2:10: the name of an SLO is not empty"));
+}
+
+TEST(Loader, AConstantThatCanNeverFireIsRefused) {
+  for (const char* never : {"0", "1 > 2", "not 1", "1 / 0"})
+    EXPECT_THAT(errors_of_expr(never), ElementsAre(HasSubstr("can never fire"))) << never;
+  EXPECT_THAT(errors({"alert: A", "expr: 1 > 2", "no_data: alert"}), ElementsAre(HasSubstr("can never fire")));
+  EXPECT_THAT(errors({"alert: A", "expr: 1 / 0", "no_data: alert"}), IsEmpty());
+  EXPECT_THAT(errors_of_expr("1 < 2"), IsEmpty());
+}
+
+TEST(Loader, AConstantKnowsNoGroupOfAnEvent) {
+  EXPECT_THAT(errors({"alert: A", "expr: 1", "by: [region]"}),
+              ElementsAre(HasSubstr("r.yaml:5:11: the expression holds no aggregate, so with 'by'")));
+  EXPECT_THAT(errors({"alert: A", "expr: 1", "by: [region]", "expect: [{region: eu}]", "enabled: false"}), IsEmpty());
+}
+
 TEST(Loader, ATruthValueIsNoNumber) {
   EXPECT_THAT(errors_of_expr("1 + (count[5m] > 2)"), ElementsAre("r.yaml:5:26: '+' needs a number, and this is a truth value"));
   EXPECT_THAT(errors_of_expr("(count[5m] > 2) == 1"), ElementsAre(HasSubstr("'==' needs a number")));
