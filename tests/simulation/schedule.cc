@@ -42,6 +42,7 @@ void Schedule::run(World& world) {
   world_ = &world;
   if (disturbed_) {
     mix_ = make_mix(random_);
+    if (world.engine().misleading) mix_.disks = true;
     const int64_t instances = random_.one_in(3) ? random_.between(1, 5) : random_.between(1, 2);
     for (int64_t i = 0; i < instances; ++i) {
       world.add_instance(static_cast<size_t>(random_.between(1, 2)), static_cast<size_t>(random_.between(1, 2)));
@@ -249,7 +250,11 @@ void Schedule::change_group() {
   life->process->zombie = true;
   // All of them if the process stood still, or the network; one, if a worker was stuck: then its partitions may go to its neighbour.
   const bool all = random_.one_in(2);
-  const size_t one = random_.below(life->process->workers());
+  size_t one = random_.below(life->process->workers());
+  for (size_t worker = 0; worker < life->process->workers() && random_.one_in(2); ++worker) {
+    // Its neighbour may then have restored a partition before it hears of its own transaction.
+    if (life->process->transactions(worker).at_broker()) one = worker;
+  }
   for (size_t worker = 0; worker < life->process->workers(); ++worker) {
     if (!all && worker != one) continue;
     trace_.say(world_->now_ms() - kBaseMs, "the session of {} runs out", life->process->worker_name(worker));
@@ -285,17 +290,24 @@ void Schedule::change_clocks() {
 }
 
 void Schedule::change_disks() {
-  if (world_->engine().misleading && random_.one_in(3)) return spoil_changelog();
+  if (world_->engine().misleading && random_.one_in(2)) return spoil_changelog();
   if (random_.one_in(2)) return world_->compact();
   World::Instance& instance = world_->instances()[random_.below(world_->instances().size())];
   if (world_->lives_of(instance) == 0) spoil_disk(instance, random_.below(instance.disks.size()));
 }
 
 void Schedule::spoil_changelog() {
-  if (random_.one_in(2)) return world_->lose_changelog();
+  if (random_.one_in(3)) return world_->lose_changelog();
   const auto partition = static_cast<int32_t>(random_.below(static_cast<uint64_t>(world_->engine().partials)));
   const int64_t end = world_->log().reader()->bounds({kChangelog, partition})->second;
   world_->shorten_changelog(partition, random_.one_in(4) ? 0 : random_.between(0, end));
+  if (random_.one_in(2)) return;
+  // What is left of it is all that the next ones have.
+  for (World::Instance& instance : world_->instances()) {
+    for (Disk& disk : instance.disks) {
+      if (world_->lives_of(instance) == 0) disk.set_back(0);
+    }
+  }
 }
 
 // No fault strikes any more. Who stood still goes on, what is under way arrives, who is dead is found out.
