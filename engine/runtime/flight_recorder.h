@@ -42,6 +42,9 @@ class FlightRecorder {
 std::string_view to_string(FlightRecorder::Phase phase);
 
 // The file behind the recorders of a process: state.path/<instance>/flight.
+//
+// Lifetime: outlives its recorders.
+// Failure:  kUnavailable: the file cannot be opened, or not be mapped.
 class FlightFile {
  public:
   static constexpr size_t kWorkers = 512;
@@ -51,9 +54,12 @@ class FlightFile {
   FlightFile(const FlightFile&) = delete;
   FlightFile& operator=(const FlightFile&) = delete;
 
-  // The phase that worker `index` was in when the previous process ended.
-  FlightRecorder::Phase previous(size_t index) const { return static_cast<FlightRecorder::Phase>(previous_[index]); }
-  FlightRecorder recorder(size_t index) { return FlightRecorder(&cells_[index]); }
+  // The phase that worker `index` was in when the previous process ended. Workers from kWorkers on have no place: kStopped.
+  FlightRecorder::Phase previous(size_t index) const {
+    return index < kWorkers ? static_cast<FlightRecorder::Phase>(previous_[index]) : FlightRecorder::Phase::kStopped;
+  }
+  // Theirs records nowhere.
+  FlightRecorder recorder(size_t index) { return index < kWorkers ? FlightRecorder(&cells_[index]) : FlightRecorder(); }
 
  private:
   FlightFile() = default;
