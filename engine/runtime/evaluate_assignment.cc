@@ -74,19 +74,23 @@ Result<std::vector<log::StartPosition>> EvaluateWorker::on_assigned(const std::v
 
 void EvaluateWorker::on_revoked(const std::vector<int32_t>&) {
   test_switches::failpoint("evaluate_revoked");
-  const auto finish = [this]() -> Status {
-    const auto outcome = committer_.wait();
-    if (outcome && !outcome->ok()) return outcome->status();
-    if (outcome) TOCSIN_RETURN_IF_ERROR(write_committed(**outcome));
+  Status stored;
+  const auto complete = [&](const std::optional<Result<log::CommitReceipt>>& outcome) -> Status {
+    if (!outcome) return {};
+    if (!outcome->ok()) return outcome->status();
+    stored = write_committed(**outcome);
+    return stored;
+  };
+  const auto finish = [&]() -> Status {
+    TOCSIN_RETURN_IF_ERROR(complete(committer_.wait()));
     TOCSIN_RETURN_IF_ERROR(commit());
-    const auto last = committer_.wait();
-    if (last && !last->ok()) return last->status();
-    return last ? write_committed(**last) : Status();
+    return complete(committer_.wait());
   };
   if (const Status status = finish(); !status.ok()) {
-    spdlog::warn("evaluate {}: the last commit before a rebalance failed ({}); the next owner does that work again", options_.worker,
+    spdlog::warn("evaluate {}: the last transaction before a rebalance was not completed ({}); the next owner sees to it", options_.worker,
                  status.message());
   }
+  if (failure_.ok()) failure_ = stored;
   test_switches::failpoint("evaluate_given_up");
   drop_all();
 }

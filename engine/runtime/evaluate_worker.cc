@@ -337,7 +337,8 @@ Status EvaluateWorker::close() {
     drop_all();
   }
   const Status closed = consumer_->close();
-  return last.ok() || (!outcome->ok() && healed_by_rewind(last)) ? closed : last;
+  if (!last.ok() && (outcome->ok() || !healed_by_rewind(last))) return last;
+  return failure_.ok() ? closed : failure_;
 }
 
 std::optional<EventTime> EvaluateWorker::evaluated() const {

@@ -12,7 +12,8 @@
 //             (2) a partition that has moved on is not written any more (store_lease.h);
 //             (3) the position row equals the group's committed offset, or the partition is refused: at once if it is behind, if it is
 //                 ahead when the offset is still the same at a second look.
-// Failure:    kAborted and kUnavailable of a transaction are healed here (state is read again); everything else ends the worker.
+// Failure:    kAborted and kUnavailable of a transaction are healed here (state is read again); everything else ends the worker, also
+//             kUnavailable of the store when it is to take what was committed. A restore that fails so is tried again.
 
 #include <cstdint>
 #include <map>
@@ -172,7 +173,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   bool over_budget_ = false;       // as last told
   bool groups_told_ = false;       // to the ledger
   std::optional<WallTime> joined_at_;
-  Status failure_;  // of a listener call, returned by the next step
+  Status failure_;  // of a listener call, returned by the next step, or by close()
   EvaluateCounters counters_;
   EvaluatorCounters retired_;                                                 // of partitions that are no longer owned
   std::map<std::pair<std::string, std::string>, uint64_t> alerts_committed_;  // by rule and state

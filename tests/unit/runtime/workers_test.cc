@@ -114,6 +114,45 @@ TEST(Workers, ALossOfFramesIsNotForgottenWhenThePartitionGoesWithATransactionTha
   EXPECT_EQ(engine.evaluate->step({0}).code(), StatusCode::kDataLoss);
 }
 
+// A store whose disk is full when the test says so.
+class FullStore final : public state::MemoryStore {
+ public:
+  Status write(const state::WriteBatch& batch) override { return full ? unavailable("no space left") : MemoryStore::write(batch); }
+
+  bool full = false;
+};
+
+TEST(Workers, AStoreThatRefusesWhatWasCommittedEndsTheWorkerAlsoWhenItGivesUpItsPartitions) {
+  for (const bool closes : {false, true}) {
+    SCOPED_TRACE(closes ? "close" : "rebalance");
+    EngineOptions options;
+    options.poll_records_max = 1;
+    Engine engine(plan_of(kWorkerRules), options);
+    engine.crash();
+    auto store = std::make_unique<FullStore>();
+    FullStore& disk = *store;
+    engine.store = std::move(store);
+    engine.start();
+    for (const int64_t ms : {100, 300}) {
+      engine.feed(0, success(ms));
+      engine.now_ms += 100;
+      ASSERT_TRUE(engine.aggregate->step({0}).ok());
+    }
+    ASSERT_THAT(engine.log.entries({"partials", 0}), SizeIs(2));
+    // The second frame is applied, and not committed as no time has passed.
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(engine.evaluate->step({0}).ok());
+    ASSERT_FALSE(engine.evaluate->idle());
+    ASSERT_EQ(engine.evaluate->counters().commits, 1U);
+    disk.full = true;
+    if (closes) {
+      EXPECT_EQ(engine.evaluate->close().code(), StatusCode::kUnavailable);
+    } else {
+      engine.evaluate->on_revoked({0});
+      EXPECT_EQ(engine.evaluate->step({0}).code(), StatusCode::kUnavailable);
+    }
+  }
+}
+
 TEST(Workers, WhatWasReadOfALostPartitionIsDropped) {
   Engine engine(plan_of(kWorkerRules));
   engine.feed(0, success(1'000));
