@@ -61,13 +61,11 @@ void write_status(const AggregateWorker& worker, WorkerStatus& status) {
   status.events = worker.events().events;
   status.late = worker.events().late;
   status.dropped_late = worker.events().dropped_late;
-  status.messages = worker.counters().messages;
   status.dead_letters = worker.counters().dead_letters;
   status.series = worker.series_count();
   status.lag = worker.lag();
   status.memory_bytes = worker.memory_bytes();
   status.memory_budget_bytes = worker.memory_budget_bytes();
-  status.input_pauses = worker.counters().pauses;
   OverflowStatus overflow = worker.overflow();
   status.overflowed_series = overflow.series;
   status.overflowed_events = worker.events().overflowed;
@@ -79,7 +77,6 @@ void write_status(const EvaluateWorker& worker, WorkerStatus& status) {
   status.alerts = worker.counters().alerts;
   status.memory_bytes = worker.memory_bytes();
   status.memory_budget_bytes = worker.memory_budget_bytes();
-  status.input_pauses = worker.counters().pauses;
   const std::optional<EventTime> evaluated = worker.evaluated();
   status.evaluated_ms = evaluated ? evaluated->ms : WorkerStatus::kUnknown;
 }

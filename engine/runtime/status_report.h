@@ -27,7 +27,6 @@ struct WorkerStatus {
   static constexpr int64_t kUnknown = INT64_MIN;
 
   std::atomic<uint64_t> events{0};
-  std::atomic<uint64_t> messages{0};
   std::atomic<uint64_t> late{0};
   std::atomic<uint64_t> dropped_late{0};
   std::atomic<uint64_t> dead_letters{0};
@@ -41,7 +40,6 @@ struct WorkerStatus {
   std::atomic<uint64_t> overflowed_events{0};  // weight of requests counted in groups with `__overflow__`, since the start
   std::atomic<uint64_t> memory_bytes{0};       // by the worker's own account
   std::atomic<uint64_t> memory_budget_bytes{0};
-  std::atomic<uint64_t> input_pauses{0};  // times that input was paused because memory was used up
 
   void set_details(WorkerDetails details) {
     const std::lock_guard lock(mutex_);
