@@ -215,8 +215,12 @@ void AggregateWorker::on_range_lost(int32_t source, int64_t from, int64_t to) {
   counters_.lost_offsets += static_cast<uint64_t>(to - from);
 }
 
+bool AggregateWorker::changed() const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; });
+}
+
 bool AggregateWorker::flush_due() const {
-  if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; })) return false;
+  if (!changed()) return false;
   if (full()) return true;
   const Duration interval = catches_up() ? std::max(options_.flush_interval, options_.catch_up_interval) : options_.flush_interval;
   if (has_passed(interval, last_flush_, clock_())) return true;
@@ -329,8 +333,7 @@ void AggregateWorker::tell_of_overflow() {
         ledger == nullptr ? "" : fmt::format("; groups in stage 2 take {} of {} MiB", ledger->used() >> 20, ledger->limit() >> 20);
     spdlog::warn(
         "aggregate {}: too many label values: {} series (aggregate.max_series {}), {} MiB held ({} may be for series){}: new values of {} "
-        "are "
-        "counted in groups with the value {}. Totals stay right. Group by labels with fewer values, or raise the limits",
+        "are counted in groups with the value {}. Totals stay right. Group by labels with fewer values, or raise the limits",
         options_.worker, aggregator_.series_count(), options_.series.max_series, aggregator_.memory_bytes() >> 20,
         options_.series.bytes >> 20, groups, fmt::join(now.labels, ", "), kOverflowValue);
   }
@@ -384,15 +387,17 @@ Result<std::vector<log::StartPosition>> AggregateWorker::on_assigned(const std::
 void AggregateWorker::on_revoked(const std::vector<int32_t>&) {
   test_switches::failpoint("aggregate_revoked");
   // The group waits for us: what was read is committed under the old assignment, or dropped with it.
-  const auto outcome = committer_.wait();
-  const bool healthy = !outcome || outcome->ok();
-  const bool changed = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& in) { return in.assigned && in.changed; });
-  if (healthy && changed && all_taken()) {
-    const Status flushed = flush();
+  const auto finish = [this]() -> Status {
+    const auto outcome = committer_.wait();
+    if (outcome && !outcome->ok()) return outcome->status();
+    if (!changed() || !all_taken()) return {};
+    TOCSIN_RETURN_IF_ERROR(flush());
     const auto last = committer_.wait();
-    if (!flushed.ok() || (last && !last->ok())) {
-      spdlog::warn("aggregate {}: the last flush before a rebalance was not committed; the next owner reads it again", options_.worker);
-    }
+    return last && !last->ok() ? last->status() : Status();
+  };
+  if (const Status status = finish(); !status.ok()) {
+    spdlog::warn("aggregate {}: the last transaction before a rebalance was not committed ({}); the next owner reads it again",
+                 options_.worker, status.message());
   }
   test_switches::failpoint("aggregate_given_up");
   drop_all();

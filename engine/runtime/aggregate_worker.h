@@ -42,8 +42,8 @@ struct AggregateOptions {
   log::StartPosition start;
   Duration flush_interval{100};
   Duration catch_up_interval{500};  // at least this instead, while event time is far behind the wall clock and there is more to read
-  size_t flush_bytes =
-      size_t{32} << 20;  // of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight
+  // Of accumulators, their rows and dead letters: a flush is due, and input waits for the one in flight.
+  size_t flush_bytes = size_t{32} << 20;
   size_t frame_part_bytes = kFramePartBytes;
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused until the transaction has ended
   SeriesLimits series;
@@ -136,6 +136,8 @@ class AggregateWorker final : public log::ConsumerListener {
   void refuse_future_events(WallTime now);
   void pause_and_resume();
   void probe_ends();
+  // Whether a partition has something to be told of since the last flush.
+  bool changed() const;
   bool flush_due() const;
   bool catches_up() const;
   EventTime slowest_watermark() const;
