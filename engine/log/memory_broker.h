@@ -18,8 +18,7 @@ namespace tocsin::log {
 
 // What all consumers, producers and readers of one MemoryLog share: topics, groups, transactional ids, and faults to come.
 //
-// Thread:     any; whoever calls a function that takes no lock itself (all of them) must hold `mutex`. Listeners and visitors are
-//             never called with the mutex held.
+// Thread:     any that holds `mutex`: no function takes it by itself. Listeners and visitors are never called with it held.
 // Lifetime:   partitions and groups keep their addresses for the broker's life.
 // Invariants: (1) `version` rises with every change that a waiting poll() might be waiting for.
 struct MemoryBroker {

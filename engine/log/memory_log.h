@@ -86,7 +86,7 @@ class StagedProducer : public TransactionalProducer {
 // Lifetime:   outlives every consumer, producer and reader made from it; a listener outlives its consumer. A consumer that is destroyed
 //             without close() has crashed: its group notices nothing until expire_absent() or the next rebalance.
 // Invariants: (1) a transaction is visible as a whole or not at all, to every reader; (2) committed offsets change only with it;
-//             (3) offsets of a partition rise strictly, whatever is dropped, but for shorten().
+//             (3) offsets of a partition that were seen rise strictly, whatever is dropped, but for shorten().
 // Failure:    as log.h says, code by code; fail_next_commit() brings each about.
 class MemoryLog {
  public:

@@ -63,7 +63,7 @@ class MemoryPartition {
   // A transaction that begins at `offset` is open, until release().
   void hold(int64_t offset) { held_.insert(offset); }
   void release(int64_t offset) { held_.erase(held_.find(offset)); }
-  // Forgets all from `offset` on, as if it had never been.
+  // Forgets all from `offset` on, as if it had never been: only what nobody can have seen.
   void retract(int64_t offset);
   // Makes gaps of these records, in rising order.
   void remove(const std::vector<int64_t>& offsets);

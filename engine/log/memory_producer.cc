@@ -41,7 +41,6 @@ Result<CommitReceipt> MemoryProducer::commit(Transaction transaction) {
 Status MemoryProducer::begin(Transaction transaction) {
   const std::lock_guard lock(broker_.mutex);
   TOCSIN_RETURN_IF_ERROR(check_epoch());
-  TOCSIN_CHECK(!broker_.open_transactions.contains(transactional_id_), "a transaction of this id has begun already");
   TOCSIN_CHECK(broker_.options.control_records, "without control records a transaction cannot be rolled back once others have written");
   return write(std::move(transaction));
 }
@@ -69,6 +68,7 @@ Status MemoryProducer::check_epoch() const {
 }
 
 Status MemoryProducer::write(Transaction transaction) {
+  TOCSIN_CHECK(!broker_.open_transactions.contains(transactional_id_), "a transaction of this id has begun already");
   const Result<std::vector<int32_t>> partitions = validate(transaction);
   if (!partitions.ok()) return partitions.status();
   MemoryBroker::OpenTransaction& open = broker_.open_transactions[transactional_id_];
