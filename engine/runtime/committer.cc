@@ -95,8 +95,7 @@ Status Committer::believe(const log::TopicPartition& partition, const std::optio
   if (known != committed_.end() && (!committed || committed->offset < known->second) && !test_switches::defect("older_offset_believed")) {
     return unavailable(fmt::format(
         "{}-{}: the brokers say that {} was committed, but it is known that offset {} was: the group's coordinator has not read all of its "
-        "log "
-        "yet, or the topic was deleted; asking again",
+        "log yet, or the topic was deleted; asking again",
         partition.topic, partition.partition, committed ? fmt::format("offset {}", committed->offset) : "nothing", known->second));
   }
   if (committed) committed_[partition] = committed->offset;

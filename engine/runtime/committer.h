@@ -2,9 +2,10 @@
 
 // The one place that commits. A worker hands over a transaction and goes on; the outcome is fetched later (DESIGN 3).
 //
-// Thread:     submit(), poll() and wait() belong to the worker; the transaction itself runs wherever the executor runs it.
+// Thread:     every call belongs to the worker; the transaction itself runs wherever the executor runs it.
 // Lifetime:   producer, executor and recorder outlive it; it outlives the transaction in flight.
-// Invariants: (1) at most one transaction is in flight; (2) after a failure nothing is submitted until the worker has rewound.
+// Invariants: (1) at most one transaction is in flight; (2) each outcome is handed out once, and nothing is submitted before it was: so the
+//             worker can rewind after a failure before it goes on.
 // Failure:    as TransactionalProducer::commit, unchanged.
 
 #include <condition_variable>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "engine/base/clock.h"
 #include "engine/base/status.h"

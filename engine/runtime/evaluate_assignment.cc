@@ -34,8 +34,7 @@ Result<std::optional<int64_t>> EvaluateWorker::restore(const log::Assignment& as
     }
     return data_loss(fmt::format(
         "partition {} of the state stands at partials offset {}, but the group has committed {}: they are written together, so one of them "
-        "was "
-        "changed or removed by something else. Restore the topic {} or the group's offsets; or start over with another `app` name",
+        "was changed or removed by something else. Restore the topic {} or the group's offsets; or start over with another `app` name",
         partition, text(evaluator->next_offset()), text(committed), options_.changelog_topic));
   }
   spdlog::info("evaluate {}: partition {} restored: {} of {} changelog records read{}, {} groups, evaluated up to {}", options_.worker,

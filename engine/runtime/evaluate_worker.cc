@@ -172,10 +172,8 @@ void EvaluateWorker::tell_of_repeats(int32_t partition, int64_t offset) {
   last_told_of_repeats_ = clock_();
   spdlog::warn(
       "evaluate {}: the frame at offset {} of partials partition {} speaks of input that was counted before, and is dropped. Either the "
-      "offsets of "
-      "the aggregate group were set back, or an input topic was deleted and made anew: then what is written to it counts only beyond the "
-      "old "
-      "offsets; start over with another `app` name",
+      "offsets of the aggregate group were set back, or an input topic was deleted and made anew: then what is written to it counts only "
+      "beyond the old offsets; start over with another `app` name",
       options_.worker, offset, partition);
 }
 

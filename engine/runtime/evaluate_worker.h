@@ -44,8 +44,8 @@ struct EvaluateOptions {
   Duration commit_interval{100};
   Duration catch_up_interval{500};             // at least this instead, while evaluation is far behind the wall clock
   size_t transaction_bytes = size_t{4} << 20;  // of state changes; ticks are cut into several transactions beyond it
-  size_t memory_bytes =
-      size_t{512} << 20;          // beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight
+  // Beyond it input waits for whatever can go on without it: ticks left over, a transaction in flight.
+  size_t memory_bytes = size_t{512} << 20;
   Duration commit_patience{200};  // so long it waits in place; then its partitions are paused
   RestoreOptions restore;
   Duration flush_interval{10'000};  // between flushes of the store's memory to disk: bounds what a restart reads of the changelog

@@ -96,7 +96,7 @@ class KafkaCluster final : public Cluster {
   }
 
  private:
-  std::string group(Role role) const { return fmt::format("{}-{}", config_.app, role == Role::kAggregate ? "aggregate" : "evaluate"); }
+  std::string group(Role role) const { return fmt::format("{}-{}", config_.app, to_string(role)); }
 
   const config::Config config_;
   const config::TopicNames topics_;

@@ -42,7 +42,7 @@ Result<uint32_t> MemoryCluster::check_topics() { return kPartialsPartitions; }
 Result<std::unique_ptr<log::GroupConsumer>> MemoryCluster::consumer(Role role, const std::string& member, size_t queue_bytes,
                                                                     log::ConsumerListener& listener) {
   log::MemoryConsumerOptions options;
-  options.group = role == Role::kAggregate ? "aggregate" : "evaluate";
+  options.group = to_string(role);
   options.instance_id = member;
   options.topics = role == Role::kAggregate ? config_.input.topics : std::vector<std::string>{topics_.partials};
   options.strategy = role == Role::kAggregate ? log::AssignmentStrategy::kRoundRobin : log::AssignmentStrategy::kRange;

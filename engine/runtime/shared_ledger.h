@@ -7,7 +7,7 @@
 //
 // Thread:     any. One of a few locks is taken when a group appears or goes, never for an event.
 // Lifetime:   outlives the workers.
-// Invariants: used() is the sum over groups that somebody holds, or what was measured.
+// Invariants: used() is the sum over groups that somebody holds, or what was measured, whichever is more.
 // Failure:    none; dropping what nobody holds is a mistake in the program.
 
 #include <algorithm>

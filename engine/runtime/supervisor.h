@@ -2,10 +2,11 @@
 
 // `tocsin run`: the workers of a process on their threads, from start to orderly end.
 //
-// Start:  rules -> HTTP, if it is asked for -> topics -> state directory -> one thread a worker, and one each for its transactions
-// End:    stop is asked for -> each worker commits what is open and leaves its group -> threads end -> the store is flushed and closed
+// Start:  HTTP, if it is asked for -> topics -> state directory -> one thread a worker, and one each for its transactions
+// End:    stop is asked for -> each worker commits what is open and leaves its group -> threads end -> the store is flushed and closed ->
+//         HTTP ends
 //
-// Thread:  the threads of the engine are made in supervisor.cc and nowhere else; run() blocks the caller.
+// Thread:  the threads that workers and HTTP run on are made in supervisor.cc and nowhere else; supervise() blocks the caller, and reports.
 // Failure: kInvalidArgument for what the user has to correct; otherwise the error of the worker that failed first. The broker being away is
 //          not a failure: it is waited for.
 
