@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "engine/base/check.h"
 #include "engine/base/hash.h"
 #include "operators/rules/template.h"
 
@@ -39,6 +40,7 @@ void set_evidence(const AlertContext& context, const Program::Shown& shown, v1::
 }  // namespace
 
 uint64_t fingerprint_of(const std::string& rule, const std::vector<std::string>& by, const std::vector<std::string>& values) {
+  TOCSIN_CHECK(values.size() == by.size(), "a group has one value for each label of `by`");
   uint64_t hash = fnv1a(rule);
   for (size_t i = 0; i < by.size(); ++i) {
     if (values[i].empty()) continue;

@@ -18,6 +18,7 @@ Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store
     : plan_(std::move(plan)), options_(options), overlay_(store), panes_(*plan_, overlay_, options.partition) {
   const std::vector<size_t> costs = group_costs(*plan_);
   for (size_t i = 0; i < costs.size(); ++i) groups_.emplace_back(options.partition, plan_->group_spaces[i].id, options.ledger, costs[i]);
+  lifetimes_ = group_lifetimes(*plan_);
   for (const Window& window : plan_->windows) windows_.emplace_back(window, panes_);
   for (const PlannedRule& planned : plan_->rules) {
     RuleState& state = rules_.emplace_back();
@@ -250,7 +251,7 @@ void Evaluator::store_groups(int v, const PaneRows& rows, EventTime tick) {
     --groups.pending(group);
     groups.settled_at(group) = tick;
     if (groups.is_stored(group)) continue;
-    timers_.push({tick + longest_retention(*plan_, space), Timer::Kind::kCleanUp, space, group});
+    timers_.push({tick + lifetimes_[static_cast<size_t>(space)], Timer::Kind::kCleanUp, space, group});
     groups.store(group, overlay_);
   }
 }

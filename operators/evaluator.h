@@ -165,6 +165,8 @@ class Evaluator {
 
   // Loading.
   Status restore_groups();
+  // Rows of a group that is not stored are damage: they could not even be named.
+  Status check_group(int group_space, uint64_t group) const;
   Status restore_last_events();
   Status restore_instances();
   void restore_timers();
@@ -175,6 +177,7 @@ class Evaluator {
   state::Overlay overlay_;
   PaneStore panes_;
   std::deque<Groups> groups_;         // by group space
+  std::vector<Duration> lifetimes_;   // of groups, by group space
   std::vector<WindowState> windows_;  // as in the plan
   std::vector<RuleState> rules_;      // as in the plan
   std::vector<RuleFamily> families_;

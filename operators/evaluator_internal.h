@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "operators/evaluator.h"
 
@@ -45,8 +46,9 @@ class Evaluator::GroupView : public GroupWindows {
 uint64_t definition_hash(const PlannedRule& rule);
 // Stable name of a window in the state.
 uint64_t window_hash(const Plan& plan, const Window& window);
-// The longest time that any rule of the group space remembers a group.
-Duration longest_retention(const Plan& plan, int group_space);
+// By group space: how long after the last row of a group took effect no rule remembers the group, and no pane that some window may read
+// holds a row of it.
+std::vector<Duration> group_lifetimes(const Plan& plan);
 Duration longest_interval(const Plan& plan);
 
 // The same of windows that differ only in the interval of their ticks.

@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/test_switches.h"
+#include "operators/damage.h"
 #include "operators/evaluator_internal.h"
 #include "operators/format.h"
 #include "operators/rules/printer.h"
@@ -46,8 +47,6 @@ Status for_each(const state::Overlay& overlay, const std::string& prefix, const 
   return it->status();
 }
 
-Status damaged(std::string_view what) { return data_loss(fmt::format("the state store holds {} that cannot be read", what)); }
-
 }  // namespace
 
 uint64_t definition_hash(const PlannedRule& rule) {
@@ -59,12 +58,17 @@ uint64_t window_hash(const Plan& plan, const Window& window) {
       fmt::format("{} {} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms, window.interval.ms));
 }
 
-Duration longest_retention(const Plan& plan, int group_space) {
-  Duration longest;
-  for (const PlannedRule& rule : plan.rules) {
-    if (rule.group_space == group_space) longest = std::max(longest, rule.retention + rule.rule.interval);
+std::vector<Duration> group_lifetimes(const Plan& plan) {
+  std::vector<Duration> lifetimes(plan.group_spaces.size());
+  const auto raise = [&lifetimes](int group_space, Duration to) {
+    Duration& lifetime = lifetimes[static_cast<size_t>(group_space)];
+    lifetime = std::max(lifetime, to);
+  };
+  for (const PlannedRule& rule : plan.rules) raise(rule.group_space, rule.retention + rule.rule.interval);
+  for (const View& view : plan.views) {
+    for (const Level& level : view.levels) raise(view.group_space, level.width + level.retention);
   }
-  return longest;
+  return lifetimes;
 }
 
 Duration longest_interval(const Plan& plan) {
@@ -119,7 +123,7 @@ Status Evaluator::restore() {
   if (!stored.ok()) return stored.status();
   if (!stored->has_value()) return {};
   v1::PositionRow row;
-  if (!row.ParseFromString(**stored)) return damaged("a position row");
+  if (!row.ParseFromString(**stored)) return damaged_state(options_.partition, "a position row that cannot be read");
   TOCSIN_RETURN_IF_ERROR(check_state_format(row.format(), options_.partition));
   if (row.partitions() != options_.partitions || row.resolution_ms() != plan_->resolution.ms) {
     return data_loss(fmt::format(
@@ -140,7 +144,10 @@ Status Evaluator::restore() {
   if (!start_ || !evaluated_) return {};
   TOCSIN_RETURN_IF_ERROR(panes_.load(*evaluated_));
   for (size_t i = 0; i < windows_.size(); ++i) {
-    TOCSIN_RETURN_IF_ERROR(windows_[i].rebuild(*evaluated_, first_tick(plan_->windows[i].interval)));
+    const Window& window = plan_->windows[i];
+    const int group_space = plan_->views[static_cast<size_t>(window.view)].group_space;
+    const auto check = [this, group_space](uint64_t group) { return check_group(group_space, group); };
+    TOCSIN_RETURN_IF_ERROR(windows_[i].rebuild(*evaluated_, first_tick(window.interval), check));
   }
   TOCSIN_RETURN_IF_ERROR(restore_last_events());
   TOCSIN_RETURN_IF_ERROR(restore_instances());
@@ -153,35 +160,62 @@ Status Evaluator::restore_groups() {
     const uint64_t space = key.u64();
     const uint64_t id = key.u64();
     v1::GroupRow row;
-    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("a group row");
+    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+      return damaged_state(options_.partition, "a group row that cannot be read");
+    }
     for (size_t i = 0; i < groups_.size(); ++i) {
-      if (plan_->group_spaces[i].id == space) groups_[i].restore(id, {row.values().begin(), row.values().end()});
+      if (plan_->group_spaces[i].id != space) continue;
+      const bool fits = static_cast<size_t>(row.values_size()) == plan_->group_spaces[i].by.size();
+      if (!fits || !groups_[i].restore(id, {row.values().begin(), row.values().end()})) {
+        return damaged_state(options_.partition,
+                             fmt::format("a group {} by ({}) of {} values that {}", id, fmt::join(plan_->group_spaces[i].by, ", "),
+                                         row.values_size(), fits ? "another group has, too" : "do not fit it"));
+      }
     }
     return {};
   });
 }
 
+Status Evaluator::check_group(int group_space, uint64_t group) const {
+  const auto space = static_cast<size_t>(group_space);
+  if (groups_[space].is_stored(group)) return {};
+  return damaged_state(options_.partition, fmt::format("rows of group {} by ({}), but not the group itself", group,
+                                                       fmt::join(plan_->group_spaces[space].by, ", ")));
+}
+
 Status Evaluator::restore_last_events() {
-  // Rows of a window whose interval has changed go on under its new name.
+  // Rows of a window whose interval has changed go on under its new name. A group that was forgotten while no rule had the window has left
+  // its rows behind.
   std::vector<std::pair<std::string, std::string>> renamed;
   std::vector<std::string> old_names;
+  const auto is_group = [this](const Window& window, uint64_t group) {
+    return groups_of(plan_->views[static_cast<size_t>(window.view)].group_space).is_stored(group);
+  };
   const auto each = [&](state::KeyReader& key, std::string_view value) -> Status {
     const uint64_t hash = key.u64();
     const uint64_t group = key.u64();
     v1::LastEventsRow row;
-    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("a row of last events");
+    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+      return damaged_state(options_.partition, "a row of last events that cannot be read");
+    }
     const LastEvents last{to_time(row.has_last_event_ms(), row.last_event_ms()).value_or(EventTime::min()),
                           to_time(row.has_last_latency_event_ms(), row.last_latency_event_ms()).value_or(EventTime::min())};
     bool found = false;
     for (size_t i = 0; i < windows_.size(); ++i) {
       if (window_hash(*plan_, plan_->windows[i]) != hash) continue;
-      windows_[i].restore_last_events(group, last);
       found = true;
+      if (is_group(plan_->windows[i], group)) {
+        windows_[i].restore_last_events(group, last);
+      } else {
+        old_names.push_back(keys::last_events(options_.partition, hash, group));
+      }
     }
     for (size_t i = 0; i < windows_.size() && !found; ++i) {
       if (window_hash_of_any_interval(*plan_, plan_->windows[i]) != row.any_interval()) continue;
-      windows_[i].restore_last_events(group, last);
-      renamed.emplace_back(keys::last_events(options_.partition, window_hash(*plan_, plan_->windows[i]), group), std::string(value));
+      if (is_group(plan_->windows[i], group)) {
+        windows_[i].restore_last_events(group, last);
+        renamed.emplace_back(keys::last_events(options_.partition, window_hash(*plan_, plan_->windows[i]), group), std::string(value));
+      }
       old_names.push_back(keys::last_events(options_.partition, hash, group));
     }
     return {};
@@ -194,17 +228,28 @@ Status Evaluator::restore_last_events() {
 
 Status Evaluator::restore_instances() {
   return for_each(overlay_, keys::instances(options_.partition), [&](state::KeyReader& key, std::string_view value) -> Status {
+    const uint64_t fingerprint = key.u64();
     v1::InstanceRow row;
-    if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return damaged("an alert instance");
+    if (!key.complete() || !row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+      return damaged_state(options_.partition, "an alert instance that cannot be read");
+    }
     if (row.phase() == v1::InstanceRow::NONE) return {};
     const auto found =
         std::find_if(rules_.begin(), rules_.end(), [&](const RuleState& state) { return state.rule->rule.name == row.rule(); });
     const bool same = found != rules_.end() && found->definition == row.definition();
     if (!same) {
-      orphans_.push_back({keys::instance(options_.partition, key.u64()), row, found == rules_.end() ? "rule_removed" : "rule_changed"});
+      orphans_.push_back({keys::instance(options_.partition, fingerprint), row, found == rules_.end() ? "rule_removed" : "rule_changed"});
       return {};
     }
-    const uint64_t group = groups_of(found->rule->group_space).find_or_add({row.values().begin(), row.values().end()});
+    const std::vector<std::string>& by = found->rule->by;
+    Groups& groups = groups_of(found->rule->group_space);
+    const bool fits = static_cast<size_t>(row.values_size()) == by.size();
+    const uint64_t group = fits ? groups.find_or_add({row.values().begin(), row.values().end()}) : 0;
+    // The group {} is known without being stored.
+    if (!fits || (!by.empty() && !groups.is_stored(group))) {
+      return damaged_state(options_.partition, fmt::format("an alert instance of rule {} for ({}), but not that group by ({})", row.rule(),
+                                                           fmt::join(row.values(), ", "), fmt::join(by, ", ")));
+    }
     found->put_instance(group, instance_of(row));
     if (test_switches::defect("firing_published_again") && row.has_last_event()) alerts_.push_back({row.last_event(), std::nullopt});
     return {};
@@ -241,8 +286,7 @@ void Evaluator::restore_timers() {
   for (size_t space = 0; space < groups_.size(); ++space) {
     for (uint64_t group = 0; group < groups_[space].end_id(); ++group) {
       if (!groups_[space].is_stored(group)) continue;
-      timers_.push(
-          {*evaluated_ + longest_retention(*plan_, static_cast<int>(space)), Timer::Kind::kCleanUp, static_cast<int>(space), group});
+      timers_.push({*evaluated_ + lifetimes_[space], Timer::Kind::kCleanUp, static_cast<int>(space), group});
     }
   }
 }

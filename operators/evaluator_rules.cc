@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/test_switches.h"
+#include "operators/damage.h"
 #include "operators/evaluator_internal.h"
 
 namespace tocsin {
@@ -66,6 +67,7 @@ Status Evaluator::evaluate_family(RuleFamily& family, uint64_t group, EventTime 
   if (!family.is_known(group)) {
     const EventTime seen = last_events(family, group).event;
     if (seen == EventTime::min() || tick - seen >= family.shared().retention) return {};
+    TOCSIN_RETURN_IF_ERROR(check_group(family.shared().group_space, group));
     schedule_expiry(family, group, seen);
   }
   GroupView view(*this, group, tick);
@@ -159,7 +161,7 @@ Instance Evaluator::load_instance(const RuleState& state, uint64_t group, EventT
   if (!stored->has_value()) return instance;
   if (!row.ParseFromString(**stored)) {
     // Going on would begin the fingerprint's sequence anew.
-    failure_ = data_loss("the state store holds an alert instance that cannot be read");
+    failure_ = damaged_state(options_.partition, "an alert instance that cannot be read");
     return instance;
   }
   if (!row.has_last_event_at_ms()) return instance;
@@ -209,7 +211,7 @@ void Evaluator::keep_last_event(const std::string& key, v1::InstanceRow& row) {
   if (!stored.ok()) {
     failure_ = stored.status();
   } else if (!stored->has_value() || !previous.ParseFromString(**stored)) {
-    failure_ = data_loss("the state store has lost or damaged the row of a firing alert instance");
+    failure_ = damaged_state(options_.partition, "a firing alert instance whose row is lost or cannot be read");
   } else {
     *row.mutable_last_event() = previous.last_event();
   }
@@ -248,7 +250,8 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
   Groups& groups = groups_of(group_space);
   if (!groups.is_stored(group)) return;
   // Rows that took effect lately may not have entered a window yet, if it moves only at the ticks of a longer interval.
-  const bool lately = tick - groups.settled_at(group) < longest_retention(*plan_, group_space);
+  const Duration lifetime = lifetimes_[static_cast<size_t>(group_space)];
+  const bool lately = tick - groups.settled_at(group) < lifetime;
   bool in_use = lately || groups.pending(group) > 0 || plan_->group_spaces[static_cast<size_t>(group_space)].by.empty();
   for (const RuleFamily& family : families_) in_use = in_use || (family.shared().group_space == group_space && family.is_known(group));
   for (size_t i = 0; i < windows_.size() && !in_use; ++i) {
@@ -257,7 +260,7 @@ void Evaluator::clean_up_group(int group_space, uint64_t group, EventTime tick) 
   }
   if (in_use) {
     const EventTime from = lately ? groups.settled_at(group) : tick;
-    timers_.push({from + longest_retention(*plan_, group_space), Timer::Kind::kCleanUp, group_space, group});
+    timers_.push({from + lifetime, Timer::Kind::kCleanUp, group_space, group});
     return;
   }
   for (size_t i = 0; i < windows_.size(); ++i) {

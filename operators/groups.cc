@@ -44,11 +44,12 @@ void Groups::store(uint64_t id, state::Overlay& overlay) {
   entry.stored = true;
 }
 
-void Groups::restore(uint64_t id, const std::vector<std::string>& values) {
+bool Groups::restore(uint64_t id, const std::vector<std::string>& values) {
+  if (!ids_.try_emplace(encode_group(values), id).second) return false;
   end_id_ = std::max(end_id_, id + 1);
   entries_.at(id) = {values, true, 0, EventTime::min()};
-  ids_[encode_group(values)] = id;
   added(values);
+  return true;
 }
 
 void Groups::remove(uint64_t id, state::Overlay& overlay) {

@@ -34,8 +34,8 @@ class Groups {
   uint64_t find_or_add(const std::vector<std::string>& values);
   // Stores the group if it is not.
   void store(uint64_t id, state::Overlay& overlay);
-  // A stored group, when the state is loaded.
-  void restore(uint64_t id, const std::vector<std::string>& values);
+  // A stored group, when the state is loaded. False if there is one of these values already.
+  [[nodiscard]] bool restore(uint64_t id, const std::vector<std::string>& values);
   void remove(uint64_t id, state::Overlay& overlay);
 
   // Empty for a group that was removed.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operators/damage.h"
 #include "operators/rows_codec.h"
 #include "operators/sketch_block.h"
 
@@ -50,7 +51,7 @@ Status PaneStore::load(EventTime evaluated) {
         state::KeyReader key(it->key());
         key.u32(), key.u8(), key.u64(), key.u8(), key.i64();
         const EventTime start{key.i64()};
-        if (!key.ok()) return data_loss("the state store holds a pane key that cannot be read");
+        if (!key.ok()) return damaged_state(partition_, "the key of a pane that cannot be read");
         index(v, level).insert(start);
         if (start + width <= evaluated) schedule_roll_up(v, level, start, evaluated);
         from = keys::panes(partition_, view(v).id, keys::PanePart::kCounters, width, EventTime{start.ms + 1});
@@ -118,7 +119,8 @@ void PaneStore::write_blocks(int v, size_t level, EventTime start, EventTime eff
 }
 
 Status PaneStore::damaged_block(int v, EventTime start) const {
-  return data_loss(fmt::format("a block of pane {} of view {} is damaged", format_rfc3339(start.ms), view(v).description));
+  return damaged_state(partition_,
+                       fmt::format("a block of pane {} of view {} that cannot be read", format_rfc3339(start.ms), view(v).description));
 }
 
 Result<RowsReader> PaneStore::open_block(int v, keys::PanePart part, EventTime start, std::string_view bytes) {
@@ -138,10 +140,10 @@ Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart
     state::KeyReader key(it->key().substr(from.size()));
     const EventTime effect{key.i64()};
     Result<RowsReader> rows = open_block(v, part, start, it->value());
-    if (!rows.ok()) return rows.status();
+    if (!rows.ok()) return damaged_block(v, start);
     Partial partial;
     while (rows->next()) {
-      TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
+      if (!rows->read(start.ms, partial).ok()) return damaged_block(v, start);
       visit(effect, rows->group(), partial);
     }
   }

@@ -78,15 +78,15 @@ EventTime WindowState::next_leave() const {
   return ceil_to(floor_to(first, window_.step) + window_.step + window_.length + window_.offset, window_.interval);
 }
 
-Status WindowState::rebuild(EventTime evaluated, EventTime first_tick) {
+Status WindowState::rebuild(EventTime evaluated, EventTime first_tick, const GroupCheck& check) {
   const EventTime tick = floor_to(evaluated, window_.interval);
-  if (tick < first_tick) {
-    due_ = first_tick;
-    return {};
-  }
-  tail_ = window_.tail(tick);
-  head_ = window_.head(tick);
+  Status checked;
+  const auto look = [&](EventTime, uint64_t group, const Partial&) {
+    if (checked.ok()) checked = check(group);
+  };
   const auto add = [&](EventTime effect, uint64_t group, const Partial& partial) {
+    look(effect, group, partial);
+    if (!checked.ok()) return;
     Group& state = groups_.at(group);
     state.total.add(partial.total);
     const LastEvents seen{partial.last_event, partial.last_latency_event};
@@ -97,10 +97,18 @@ Status WindowState::rebuild(EventTime evaluated, EventTime first_tick) {
       late_groups_.push_back(group);
     }
   };
-  TOCSIN_RETURN_IF_ERROR(panes_.read_counters(window_.view, tail_, head_, evaluated, add));
-  // Ticking once more than needed changes nothing; it finds out what is due.
-  due_ = tick + window_.interval;
-  return {};
+  if (tick >= first_tick) {
+    tail_ = window_.tail(tick);
+    head_ = window_.head(tick);
+    TOCSIN_RETURN_IF_ERROR(panes_.read_counters(window_.view, tail_, head_, evaluated, add));
+    // Ticking once more than needed changes nothing; it finds out what is due.
+    due_ = tick + window_.interval;
+  } else {
+    due_ = first_tick;
+  }
+  // Rows that the window has still to come to: a group that is missing must be missed before its id can be given out again.
+  TOCSIN_RETURN_IF_ERROR(panes_.read_counters(window_.view, std::max(head_, window_.tail(first_tick)), evaluated, evaluated, look));
+  return checked;
 }
 
 void WindowState::forget(uint64_t group) { groups_.forget(group); }

@@ -8,7 +8,9 @@
 //             tick only has to read what enters and what leaves.
 // Failure:    the pane store's errors are passed on.
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "operators/paged.h"
@@ -44,8 +46,11 @@ class WindowState {
   // become empty.
   Status tick(EventTime tick, std::vector<uint64_t>& emptied);
 
-  // Rebuilds the totals as they stood after the tick before `evaluated` inclusive; `first_tick` as in on_rows.
-  Status rebuild(EventTime evaluated, EventTime first_tick);
+  // Whether there is such a group; if not, why that must not be.
+  using GroupCheck = std::function<Status(uint64_t group)>;
+  // Rebuilds the totals as they stood after the tick before `evaluated` inclusive; `first_tick` as in on_rows. Fails as `check` does with
+  // the first group of a row that it refuses.
+  Status rebuild(EventTime evaluated, EventTime first_tick, const GroupCheck& check);
 
   // The next tick at which something enters or leaves; EventTime::max() if none.
   EventTime due() const { return due_; }

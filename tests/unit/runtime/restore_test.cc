@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 
 #include "operators/keys.h"
 #include "state/changelog.h"
@@ -111,6 +112,73 @@ TEST(Restore, ARowThatCannotBeReadIsNotLeftOut) {
     for (int i = 0; i < 5 && status.ok(); ++i) status = engine.step();
     EXPECT_EQ(status.code(), StatusCode::kDataLoss) << status.message();
   }
+}
+
+// How a restart ends after `change` to what lies under the prefix in the store: an error, or nothing for five rounds.
+Status restart_after(const std::string& prefix, const std::vector<int64_t>& events_ms, const char* rules,
+                     const std::function<void(state::WriteBatch&, const state::Iterator&)>& change) {
+  Engine engine(plan_of(rules));
+  for (const int64_t ms : events_ms) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+  engine.drain();
+  engine.crash();
+  state::WriteBatch batch;
+  for (const auto rows = engine.store->scan(prefix, state::prefix_end(prefix)); rows->valid(); rows->next()) change(batch, *rows);
+  EXPECT_FALSE(batch.empty());
+  EXPECT_TRUE(engine.store->write(batch).ok());
+  engine.start();
+  engine.feed(0, event_at(60'000, R"(,"region":"us")"));
+  Status status;
+  for (int i = 0; i < 5 && status.ok(); ++i) status = engine.step();
+  return status;
+}
+
+void remove(state::WriteBatch& batch, const state::Iterator& row) { batch.remove(std::string(row.key())); }
+
+void expect_damage(const Status& status, const std::string& what) {
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find(what), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("move the state directory away"), std::string::npos) << status.message();
+}
+
+TEST(Restore, PanesOfAGroupThatIsNotStoredAreRefused) {
+  for (const char* threshold : {"1", "1000"}) {
+    const std::string rules =
+        fmt::format("groups: [{{name: g, interval: 1s, rules: [{{alert: A, expr: 'count[5s] > {}', by: [region]}}]}}]", threshold);
+    expect_damage(restart_after(keys::groups(0), {100, 200, 300, 2'000}, rules.c_str(), remove),
+                  "rows of group 0 by (region), but not the group itself");
+  }
+}
+
+// At the restart no tick of the rule has come yet, so no window has been put together.
+TEST(Restore, PanesThatNoWindowHasReadYetAreRefusedToo) {
+  const char* const rules = "groups: [{name: g, interval: 20s, rules: [{alert: A, expr: 'count[1m] > 1', by: [region]}]}]";
+  expect_damage(restart_after(keys::groups(0), {100, 200, 300, 2'000}, rules, remove),
+                "rows of group 0 by (region), but not the group itself");
+}
+
+TEST(Restore, AnAlertInstanceOfAGroupThatIsNotStoredIsRefused) {
+  const char* const rules =
+      "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'error_rate[2s] > 50%', by: [region], no_data: alert}]}]";
+  expect_damage(restart_after(keys::groups(0), {100, 300, 20'000}, rules, remove), "alert instance of rule A for (eu)");
+}
+
+TEST(Restore, AGroupOfAnotherNumberOfLabelsIsRefused) {
+  const auto widen = [](state::WriteBatch& batch, const state::Iterator& row) {
+    v1::GroupRow group;
+    group.add_values("eu");
+    group.add_values("west");
+    batch.put(std::string(row.key()), group.SerializeAsString());
+  };
+  expect_damage(restart_after(keys::groups(0), {100, 200, 300, 2'000}, kRestoreRules, widen), "2 values");
+}
+
+TEST(Restore, TwoGroupsOfTheSameLabelsAreRefused) {
+  const auto repeat = [](state::WriteBatch& batch, const state::Iterator& row) {
+    std::string key(row.key());
+    key.back() = '\x07';
+    batch.put(std::move(key), std::string(row.value()));
+  };
+  expect_damage(restart_after(keys::groups(0), {100, 200, 300, 2'000}, kRestoreRules, repeat), "another group");
 }
 
 // The alerts of a burst of region eu and of what follows, second by second, with a crash that loses the store after `crash_at` seconds.

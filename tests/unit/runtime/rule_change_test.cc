@@ -3,11 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "operators/keys.h"
+#include "state/key_codec.h"
 #include "tests/unit/runtime/engine_fixture.h"
 
 namespace tocsin {
 namespace {
 
+using testing::IsSubsetOf;
 using testing::SizeIs;
 
 std::shared_ptr<const Plan> rules_with(const std::string& rule) {
@@ -136,6 +141,56 @@ TEST(RuleChange, AnotherIntervalStillKnowsWhenAGroupWasLastSeen) {
   ASSERT_THAT(alerts, SizeIs(2));
   EXPECT_EQ(alerts[1].reason(), "group_expired");
   EXPECT_EQ(alerts[1].evaluated_at(), format_rfc3339(kBaseMs / 2'000 * 2'000 + 12'000));
+}
+
+// Region eu is silent for longer than the old rule remembers it, but not for the new window: its panes are still there.
+TEST(RuleChange, ALongerWindowReachesBackToGroupsThatWereForgotten) {
+  const auto rules = [](const std::string& length) {
+    return rules_with(fmt::format(", {{alert: Busy, expr: 'count[{}] >= 1', by: [region], group_retention: 1s}}", length));
+  };
+  Engine engine(rules("1m"));
+  for (const int64_t ms : {100, 200, 1'300}) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+  engine.feed(0, event_at(75'000, R"(,"region":"us")"));
+  engine.drain();
+  ASSERT_THAT(engine.alerts(), SizeIs(2));
+  engine.restart(rules("2m"));
+  // The first of its three events leaves the window, and so it is looked at.
+  for (const int64_t ms : {80'000, 130'000}) engine.feed(0, event_at(ms, R"(,"region":"us")"));
+  engine.drain();
+  const std::vector<v1::AlertEvent> alerts = engine.alerts();
+  const auto third = std::find_if(alerts.begin(), alerts.end(), [](const v1::AlertEvent& alert) { return alert.sequence() == 3; });
+  ASSERT_NE(third, alerts.end());
+  EXPECT_EQ(third->labels().at("region"), "eu");
+  EXPECT_EQ(third->evidence().count(), 1U);
+}
+
+// Rows of when a group was last in a window stay behind if the group is forgotten while no rule has that window.
+TEST(RuleChange, AWindowThatComesBackForgetsTheGroupsThatWereForgottenMeanwhile) {
+  const auto rules = [](const std::string& length) {
+    return rules_with(fmt::format(", {{alert: Busy, expr: 'count[{}] > 1', by: [region], group_retention: 20s}}", length));
+  };
+  Engine engine(rules("2s"));
+  for (const char* region : {"", "eu"}) engine.feed(0, event_at(100, fmt::format(R"(,"region":"{}")", region)));
+  engine.feed(0, event_at(5'000));
+  engine.drain();
+  engine.restart(rules("3s"));
+  engine.feed(0, event_at(200'000));
+  engine.drain();
+  engine.restart(rules("2s"));
+  engine.feed(0, event_at(201'000));
+  engine.drain();
+  const auto ids_under = [&engine](const std::string& prefix) {
+    std::set<uint64_t> ids;
+    for (const auto rows = engine.store->scan(prefix, state::prefix_end(prefix)); rows->valid(); rows->next()) {
+      state::KeyReader key(rows->key().substr(prefix.size()));
+      key.u64();
+      ids.insert(key.u64());
+    }
+    return ids;
+  };
+  const std::set<uint64_t> groups = ids_under(keys::groups(0));
+  EXPECT_FALSE(groups.contains(1)) << "region eu";
+  EXPECT_THAT(ids_under(keys::last_events(0)), IsSubsetOf(groups));
 }
 
 }  // namespace
