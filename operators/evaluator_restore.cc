@@ -268,10 +268,7 @@ void Evaluator::restore_timers() {
     }
     for (const int rule : family.rules()) {
       const RuleState& state = rules_[static_cast<size_t>(rule)];
-      if (shared.by.empty()) {
-        if (owns(shared.group_space, {})) timers_.push({next, Timer::Kind::kEvaluate, rule, groups.find_or_add({})});
-        continue;
-      }
+      if (shared.by.empty() && owns(shared.group_space, {})) timers_.push({next, Timer::Kind::kEvaluate, rule, groups.find_or_add({})});
       for (const auto& [group, instance] : state.instances) {
         // Of a group that should have been forgotten by now, as `group_retention` is shorter than it was: it ends at the next tick.
         if (!family.is_known(group)) {

@@ -289,5 +289,24 @@ TEST(Restore, ThatFailedAndWasNotAskedForAgainIsOver) {
   EXPECT_EQ(recorder.phase(), FlightRecorder::Phase::kRunning);
 }
 
+// No event of the rule's selection comes, so nothing but its own timer brings about the tick at which `for` is over.
+TEST(Restore, ForOfARuleWithoutGroupsRunsOn) {
+  for (const bool crash : {false, true}) {
+    SCOPED_TRACE(crash);
+    Engine engine(plan_of("groups: [{name: g, interval: 1s, rules: [{alert: A, expr: 'count{domain=\"x\"}[1s] < 1', for: 10s}]}]"));
+    for (int64_t ms = 100; ms < 5'000; ms += 500) engine.feed(0, event_at(ms));
+    engine.drain();
+    if (crash) {
+      engine.crash();
+      engine.start();
+    }
+    engine.feed(0, event_at(30'000));
+    engine.drain();
+    const std::vector<v1::AlertEvent> alerts = engine.alerts();
+    ASSERT_THAT(alerts, SizeIs(1));
+    EXPECT_EQ(alerts[0].starts_at(), format_rfc3339(kBaseMs + 11'000));
+  }
+}
+
 }  // namespace
 }  // namespace tocsin
