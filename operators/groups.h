@@ -1,6 +1,7 @@
 #pragma once
 
-// Groups of one group space in one partition: label values to small ids and back. An id is never used again.
+// Groups of one group space in one partition: label values to small ids and back. No id is used again, but for this: an id greater than
+// those of all stored groups is free again after a restart.
 //
 // Thread:     worker-confined.
 // Lifetime:   the ledger (may be null) must outlive it.
