@@ -212,7 +212,7 @@ std::vector<PaneStore::Piece> PaneStore::cover(int v, EventTime from, EventTime 
   return pieces;
 }
 
-Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit) {
+Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const RowVisitor& visit) {
   for (const Piece& piece : cover(v, from, to, now)) {
     TOCSIN_RETURN_IF_ERROR(read_pane(v, piece.level, piece.start, keys::PanePart::kCounters, visit));
   }

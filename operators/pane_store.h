@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -50,10 +51,10 @@ class PaneStore {
   // Rolls up all panes that end at `now`. Call after the rows that take effect then have been added.
   Status roll_up(EventTime now);
 
-  // Visits the rows of all panes in [from, to), the coarsest ended panes that fit: (effect, group, partial with counters only).
+  using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
+  // Visits the rows of all panes in [from, to), the coarsest ended panes that fit; their partials have counters only.
   // `now`: what ended at or before it is closed.
-  using CounterVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
-  Status read_counters(int view, EventTime from, EventTime to, EventTime now, const CounterVisitor& visit);
+  Status read_counters(int view, EventTime from, EventTime to, EventTime now, const RowVisitor& visit);
   // Puts the sketches of one group in a window of the plan at a tick together. The same for the same rows, whatever was asked before.
   Status read_sketch(int window, uint64_t group, EventTime tick, WindowSketch& sketch);
 
@@ -82,7 +83,6 @@ class PaneStore {
   void write_blocks(int view, size_t level, EventTime start, EventTime effect, const PaneRows& rows, keys::PanePart part);
   void schedule_roll_up(int view, size_t level, EventTime start, EventTime now);
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
-  using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit);
   // Puts together what the window's panes of a level and those above it hold, unless it is kept; `above`: without this level.
   Status complete_tier(int view, uint64_t group, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,

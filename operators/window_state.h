@@ -54,7 +54,6 @@ class WindowState {
 
   // The next tick at which something enters or leaves; EventTime::max() if none.
   EventTime due() const { return due_; }
-  void set_due(EventTime tick) { due_ = std::min(due_, tick); }
   const std::vector<uint64_t>& changed() const { return changed_; }
 
   const Total& total(uint64_t group) const {

@@ -54,9 +54,4 @@ Status MemoryStore::write(const WriteBatch& batch) {
   return {};
 }
 
-size_t MemoryStore::bytes() const {
-  const std::shared_lock lock(mutex_);
-  return map_.bytes();
-}
-
 }  // namespace tocsin::state

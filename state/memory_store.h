@@ -21,9 +21,6 @@ class MemoryStore : public Store {
   Status write(const WriteBatch& batch) override;
   Status flush() override { return {}; }
 
-  // What the store holds, with a guess at the map's own needs.
-  size_t bytes() const;
-
  private:
   class Walk;
 

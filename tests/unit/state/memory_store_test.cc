@@ -65,19 +65,5 @@ TEST(MemoryStore, ReadersOnOtherThreadsSeeBatchesWhole) {
   second.join();
 }
 
-TEST(MemoryStore, BytesFollowWhatIsHeld) {
-  MemoryStore store;
-  WriteBatch batch;
-  batch.put("a", std::string(1000, 'x'));
-  batch.put("b", std::string(1000, 'x'));
-  ASSERT_TRUE(store.write(batch).ok());
-  EXPECT_GE(store.bytes(), 2002u);
-  WriteBatch removal;
-  removal.put("a", "");
-  removal.remove_range("a", "c");
-  ASSERT_TRUE(store.write(removal).ok());
-  EXPECT_EQ(store.bytes(), 0u);
-}
-
 }  // namespace
 }  // namespace tocsin::state
