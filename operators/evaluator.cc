@@ -68,7 +68,7 @@ std::vector<RaisedAlert> Evaluator::take_alerts() { return std::exchange(alerts_
 Status Evaluator::apply(std::string_view record, int64_t offset) {
   v1::Frame frame;
   if (!frame.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
-    return data_loss(fmt::format("the record at offset {} of partials partition {} is no frame", offset, options_.partition));
+    return refused(data_loss("the record is no frame"), offset);
   }
   TOCSIN_RETURN_IF_ERROR(check_frame_format(frame.format(), frame.worker(), options_.partition, offset));
   if (frame.partitions() != options_.partitions) {
@@ -82,7 +82,7 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
     const bool replayed = next_offset_ && offset < *next_offset_;
     if (!replayed) {
       const Result<InputTracker::Applied> applied = inputs_.apply(parts.back().frame);
-      if (!applied.ok()) return applied.status();
+      if (!applied.ok()) return refused(applied.status(), offset);
       if (applied->late_before) held_[offset] = next_multiple(*applied->late_before, plan_->resolution);
       ++counters_.frames;
       if (applied->novelty == InputTracker::Novelty::kDuplicate) {
@@ -98,16 +98,23 @@ Status Evaluator::apply(std::string_view record, int64_t offset) {
     const EventTime not_before = held == held_.end() ? EventTime::min() : held->second;
     for (const FrameAssembler::Part& part : parts) {
       const auto arrival = part.frame.has_oldest_record_ms() ? std::optional(WallTime{part.frame.oldest_record_ms()}) : std::nullopt;
-      TOCSIN_RETURN_IF_ERROR(apply_frame(part.frame, {part.offset, not_before, replayed, arrival}));
+      for (const v1::ViewRows& rows : part.frame.views()) {
+        const Status applied = apply_rows(rows, {part.offset, not_before, replayed, arrival});
+        if (!applied.ok()) return refused(applied, part.offset);
+      }
     }
   }
   next_offset_ = std::max(next_offset_.value_or(0), offset + 1);
   return {};
 }
 
-Status Evaluator::apply_frame(const v1::Frame& frame, const FramePlace& place) {
-  for (const v1::ViewRows& rows : frame.views()) TOCSIN_RETURN_IF_ERROR(apply_rows(rows, place));
-  return {};
+Status Evaluator::refused(const Status& status, int64_t offset) const {
+  return {
+      status.code(),
+      fmt::format("the frame at offset {} of partials partition {} cannot be applied: {}. The partition stops here, because "
+                  "going on would count events twice or lose them. If the input topic was made anew, start over with another `app` name; "
+                  "else keep the log for inspection",
+                  offset, options_.partition, status.message())};
 }
 
 Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) {
@@ -120,7 +127,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
   const int labels = static_cast<int>(view.by.size());
   const int group_count = labels == 0 ? 1 : rows.labels_size() / labels;
   if (static_cast<int>(rows.labels_per_group()) != labels || rows.pane_ms() <= 0) {
-    return data_loss(fmt::format("a frame's rows of view {} do not fit it", view.description));
+    return data_loss(fmt::format("its rows of view {} have other labels than the view, or panes without a length", view.description));
   }
   Groups& groups = groups_of(view.group_space);
   std::vector<uint64_t> ids;
@@ -136,7 +143,7 @@ Status Evaluator::apply_rows(const v1::ViewRows& rows, const FramePlace& place) 
   Partial partial;
   while (reader->next()) {
     if (reader->group() >= ids.size())
-      return data_loss(fmt::format("a row of view {} names a group that its frame does not list", view.description));
+      return data_loss(fmt::format("a row of view {} names a group that the frame does not list", view.description));
     const EventTime row_start{reader->pane() * rows.pane_ms()};
     TOCSIN_RETURN_IF_ERROR(reader->read(row_start.ms, partial));
     // Under other intervals the writer may have had wider panes, or such as do not divide ours: then the row counts as of the pane in which

@@ -129,7 +129,8 @@ class Evaluator {
     bool replayed;         // it was applied before the restart: only rows that had not taken effect count
     std::optional<WallTime> oldest_record;
   };
-  Status apply_frame(const v1::Frame& frame, const FramePlace& place);
+  // With the frame's place, and what to do.
+  Status refused(const Status& status, int64_t offset) const;
   Status apply_rows(const v1::ViewRows& rows, const FramePlace& place);
 
   // Ticks.

@@ -23,7 +23,7 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
   bool any_old = false;
   for (const v1::InputProgress& progress : frame.inputs()) {
     if (progress.topic() >= static_cast<uint32_t>(frame.topics_size()))
-      return data_loss("a frame names an input topic that it does not list");
+      return data_loss(fmt::format("it is of worker {} and names an input topic that it does not list", frame.worker()));
     if (progress.from() == progress.to()) continue;
     const std::string& topic = frame.topics(static_cast<int>(progress.topic())).name();
     const auto known = inputs_.find({topic, progress.partition()});
@@ -35,16 +35,12 @@ Result<InputTracker::Novelty> InputTracker::judge(const v1::Frame& frame) const 
       any_old = true;
     } else {
       return data_loss(
-          fmt::format("a frame of worker {} covers offsets {} to {} of input {}-{}, but {} was expected next: the log has a {}. The "
-                      "partition stops here, "
-                      "because going on would count events twice or lose them. If the input topic was made anew, start over with another "
-                      "`app` name; else keep the log for inspection",
+          fmt::format("it is of worker {} and covers offsets {} to {} of input {}-{}, but {} was expected next: the log has a {}",
                       frame.worker(), progress.from(), progress.to(), topic, progress.partition(), known->second.to(),
                       progress.from() > known->second.to() ? "gap" : "partial overlap"));
     }
   }
-  if (any_new && any_old)
-    return data_loss(fmt::format("a frame of worker {} repeats some input offsets and brings others", frame.worker()));
+  if (any_new && any_old) return data_loss(fmt::format("it is of worker {}, repeats some input offsets and brings others", frame.worker()));
   return any_old && !test_switches::defect("repeated_frame_counted") ? Novelty::kDuplicate : Novelty::kNew;
 }
 

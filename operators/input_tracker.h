@@ -5,7 +5,8 @@
 //
 // Thread:     worker-confined.
 // Invariants: (1) every input offset is applied exactly once; (2) watermark() never decreases.
-// Failure:    a frame that overlaps in part, or leaves a gap, is kDataLoss: somebody must look.
+// Failure:    a frame that overlaps in part, or leaves a gap, is kDataLoss: somebody must look. Messages say of the frame what is wrong;
+//             where it stands and what to do is added by the evaluator.
 
 #include <map>
 #include <optional>
