@@ -70,15 +70,16 @@ def sample_log(directory):
     return reference.expected_log(within, time, [telemetry.read_partition(lines, 500, 3_600_000)])
 
 
-def with_two(log, fingerprint):
+def places_of(log, fingerprint):
     return [i for i, alert in enumerate(log) if alert["fingerprint"] == fingerprint]
 
 
 def check_damages(directory):
     expected = sample_log(directory)
     most = max(comparing.by_fingerprint(expected).values(), key=len)[0]["fingerprint"]
-    at = with_two(expected, most)
+    at = places_of(expected, most)
     first, second, last = at[0], at[1], at[-1]
+    resolved = next(i for i in at if expected[i]["state"] == "resolved")
 
     def damaged(change):
         log = copy.deepcopy(expected)
@@ -102,6 +103,7 @@ def check_damages(directory):
         "a value changed": (lambda log: log[second].update(value=(log[second]["value"] or 0) + 0.001), {"wrong"}),
         "a count changed": (lambda log: log[second].update(count=log[second]["count"] + 1), {"wrong"}),
         "a time changed": (lambda log: log[first].update(startsAt=telemetry.from_ms(1)), {"wrong"}),
+        "an end left out": (lambda log: log[resolved].update(endsAt=None), {"wrong"}),
         "a gap in the sequence": (renumber, {"gaps", "lost", "wrong", "unexpected"}),
     }
     good = len(at) >= 4
@@ -113,8 +115,14 @@ def check_damages(directory):
 
 
 def check_fingerprints():
-    return (reference.fingerprint("A", {}) == "af63fc4c860222ec"
-            and reference.fingerprint("ChatErrorRateHigh", {"domain": "chat", "region": "eu"}) == "410367ec194379e1")
+    """The two examples of SPEC 5."""
+    good = True
+    for rule, labels, wanted in (("A", {}, "af63fc4c860222ec"), ("ChatErrorRateHigh", {"domain": "chat", "region": "eu"}, "410367ec194379e1")):
+        found = reference.fingerprint(rule, labels)
+        if found != wanted:
+            print(f"the fingerprint of {rule} with {labels} is {found}; should be {wanted}")
+            good = False
+    return good
 
 
 def main(arguments):

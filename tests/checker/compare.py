@@ -76,8 +76,9 @@ def _check_transitions(fingerprint, alerts, damage):
                 damage.add("wrong", f"{what}: fires while it fires, or not at its start")
             firing = alert
         elif alert["state"] == "resolved":
-            of_it = firing is not None and alert["id"] == firing["id"] and alert["endsAt"] > firing["startsAt"]
-            if not of_it or alert["endsAt"] != alert["evaluatedAt"]:
+            ends_at = alert["endsAt"] or ""  # a damaged log may lack it
+            of_it = firing is not None and alert["id"] == firing["id"] and ends_at > (firing["startsAt"] or "")
+            if not of_it or ends_at != alert["evaluatedAt"]:
                 damage.add("wrong", f"{what}: resolves what does not fire")
             firing = None
         else:

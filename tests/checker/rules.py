@@ -41,7 +41,6 @@ class Rule:
     no_data: str
     severity: str
     labels: dict
-    annotated: bool
     retention: int
     aggregates: list = field(default_factory=list)  # of expr, then of resolve; each once
 
@@ -81,8 +80,7 @@ def _rule(group, given, time):
     return Rule(given["alert"], group["name"], str(given["expr"]), expr, resolve, list(given.get("by") or []),
                 duration_ms(given.get("interval", group.get("interval", time.resolution))), duration_ms(given.get("for", 0)),
                 duration_ms(given.get("keep_firing_for", 0)), duration_ms(given.get("cooldown", 0)), int(given.get("min_events", 0)),
-                given.get("no_data", "ok"), given.get("severity", "WARN"), dict(given.get("labels") or {}), bool(given.get("annotations")),
-                retention, every)
+                given.get("no_data", "ok"), given.get("severity", "WARN"), dict(given.get("labels") or {}), retention, every)
 
 
 def load(path, time):
