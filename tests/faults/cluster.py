@@ -31,8 +31,12 @@ class Brokers(Broker):
             node.directory = self.directory / str(n)
             node.bootstrap = f"127.0.0.1:{port}"
             self.nodes.append(node)
-        with concurrent.futures.ThreadPoolExecutor(self.COUNT) as pool:
-            list(pool.map(lambda pair: pair[0].start("--port", str(pair[1])), zip(self.nodes, ports)))
+        try:
+            with concurrent.futures.ThreadPoolExecutor(self.COUNT) as pool:
+                list(pool.map(lambda pair: pair[0].start("--port", str(pair[1])), zip(self.nodes, ports)))
+        except BaseException:
+            self.__exit__()  # those that did start; nobody else will
+            raise
         self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
         return self
 
@@ -93,10 +97,6 @@ class Supervised(Service):
             process.environment.pop("TOCSIN_FAILPOINT", None)
             process.start()
 
-    def only(self, *processes):
-        """Those alone; the others have been stopped or were never started."""
-        self.away = set(self.processes) - set(processes)
-
     def kill(self):
         for process in self.processes:
             if process.alive():
@@ -117,6 +117,11 @@ class Supervised(Service):
 
     def stop(self):
         return max((p.stop() for p in self.processes if p.alive()), default=0)
+
+
+def nodes_of(broker):
+    """The brokers of a cluster, or the only one."""
+    return getattr(broker, "nodes", [broker])
 
 
 def records_of(broker, topic):

@@ -65,6 +65,22 @@ class ProxyFails(unittest.TestCase):
         self.client.close()
         self.broker.listener.close()
 
+    def test_who_comes_before_the_broker_is_turned_away_and_may_come_again(self):
+        self.proxy.target = None
+        with socket.create_connection(("127.0.0.1", self.proxy.port)) as early:
+            self.assertFalse(ask(early, "EndTxn"))
+        self.proxy.target = self.broker.listener.getsockname()
+        with socket.create_connection(("127.0.0.1", self.proxy.port)) as again:
+            self.assertTrue(ask(again, "EndTxn"))
+
+    def test_a_connection_that_has_ended_is_forgotten(self):
+        self.assertTrue(ask(self.client, "EndTxn"))
+        connection, = self.proxy.connections
+        self.client.close()
+        for pump in connection.pumps:
+            pump.join(5)
+        self.assertFalse(self.proxy.connections)
+
     def test_requests_pass_when_nothing_is_armed(self):
         self.assertTrue(ask(self.client, "EndTxn"))
         self.assertEqual(self.proxy.seen["EndTxn"], 1)

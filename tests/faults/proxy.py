@@ -34,8 +34,10 @@ class Connection:
         self.asked = {}    # correlation id -> api
         for one in (client, self.broker):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for pump in (self.requests, self.answers):
-            threading.Thread(target=self.run, args=(pump,), daemon=True).start()
+        proxy.connections.add(self)  # before a pump can end and take it out again
+        self.pumps = [threading.Thread(target=self.run, args=(pump,), daemon=True) for pump in (self.requests, self.answers)]
+        for pump in self.pumps:
+            pump.start()
 
     def run(self, pump):
         with contextlib.suppress(OSError, EOFError):
@@ -96,7 +98,7 @@ def read_frame(connection):
 
 
 class Proxy:
-    """Listens from the beginning; `target` is set when the broker is there."""
+    """Listens from the beginning; `target` is set when the broker is there, and who comes before is turned away."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)  # after a cut all come back at once
@@ -118,7 +120,9 @@ class Proxy:
             except OSError:
                 return
             try:
-                self.connections.add(Connection(self, client))
+                if self.target is None:
+                    raise ConnectionRefusedError
+                Connection(self, client)
             except OSError:
                 client.close()  # the broker is not there
 

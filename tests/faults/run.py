@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import Supervised
+from cluster import Supervised, nodes_of
 from harness import PHASES, Broker, Failure, Service, first_in, wait_until
 from load import Feed, make_load
 from verdict import judge
@@ -182,14 +182,12 @@ class Run:
         return status.get("ready") and status.get("lag") == 0 and status.get("evaluatedAt", "") > end and status["evaluatedAt"]
 
     def keep_logs(self):
-        for node in getattr(self.broker, "nodes", [self.broker]):
+        nodes = nodes_of(self.broker)
+        for node in nodes:
             log = node.directory / "server.log"
             if log.exists():
                 shutil.copy(log, self.work / f"broker-{node.directory.name}.log")
-                if (skipped := log.read_text(errors="replace").count(SKIPPED_MARKERS)) and len(self.broker_directories()) == 1:
+                if (skipped := log.read_text(errors="replace").count(SKIPPED_MARKERS)) and len(nodes) == 1:
                     print(f"  the broker left out the end of {skipped} transactions while it led nothing: see docs/delivery-guarantees.md", flush=True)
-
-    def broker_directories(self):
-        return [node.directory for node in getattr(self.broker, "nodes", [self.broker])]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from checker import compare as comparing
 from checker import reference, rules, telemetry
-from cluster import offsets_by_outcome, open_transactions, records_of
+from cluster import nodes_of, offsets_by_outcome, open_transactions, records_of
 from harness import Failure, backtest, compare_logs, quantile_rules, up_to, wait_until
 from load import check_input
 
@@ -108,12 +108,8 @@ def check_transactions(verdict, broker, app, records):
     except Failure:
         verdict.add("open transactions", left)
     seen = {(partition, offset) for partition, offset, _, _ in records}
-    for directory in run_directories(broker):
-        outcomes = offsets_by_outcome(directory, f"{app}.alerts")
+    for node in nodes_of(broker):  # each has all of it: topics have as many replicas as there are brokers
+        outcomes = offsets_by_outcome(node.directory, f"{app}.alerts")
         verdict.add("aborted visible", [f"{where[0]}:{where[1]}" for where in sorted(seen - outcomes["COMMIT"])])
         verdict.add("committed invisible", [f"{where[0]}:{where[1]}" for where in sorted(outcomes["COMMIT"] - seen)])
         verdict.rolled_back = len(outcomes["ABORT"])
-
-
-def run_directories(broker):
-    return [node.directory for node in getattr(broker, "nodes", [broker])]
