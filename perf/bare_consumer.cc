@@ -72,8 +72,8 @@ void assign(rd_kafka_t* client, const char* topic, int partitions) {
   rd_kafka_topic_partition_list_destroy(list);
 }
 
-// False: nothing came for too long.
-bool drain(rd_kafka_queue_t* queue, uint64_t wanted, Tally& tally) {
+// False: no message came for too long; `error` is then what the client complained of last, if it did.
+bool drain(rd_kafka_queue_t* queue, uint64_t wanted, Tally& tally, std::string& error) {
   std::vector<rd_kafka_message_t*> batch(kBatch);
   steady_clock::time_point last = steady_clock::now();
   while (tally.messages < wanted) {
@@ -82,15 +82,18 @@ bool drain(rd_kafka_queue_t* queue, uint64_t wanted, Tally& tally) {
       tally.begin = steady_clock::now();
       tally.cpu_begin = cpu_seconds();
     }
+    const uint64_t before = tally.messages;
     for (ssize_t i = 0; i < count; ++i) {
       rd_kafka_message_t* message = batch[static_cast<size_t>(i)];
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         tally.bytes += message->len;
         ++tally.messages;
+      } else {
+        error = rd_kafka_message_errstr(message);
       }
       rd_kafka_message_destroy(message);
     }
-    if (count > 0) last = steady_clock::now();
+    if (tally.messages > before) last = steady_clock::now();
     if (steady_clock::now() - last > kPatience) return false;
   }
   return true;
@@ -103,13 +106,15 @@ int run(const char* bootstrap, const char* topic, int partitions, uint64_t wante
   assign(client, topic, partitions);
   rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(client);
   Tally tally;
-  const bool complete = drain(queue, wanted, tally);
+  const bool complete = drain(queue, wanted, tally, error);
   const double cpu = cpu_seconds() - tally.cpu_begin;
   const double wall = std::chrono::duration<double>(steady_clock::now() - tally.begin).count();
   rd_kafka_queue_destroy(queue);
   rd_kafka_consumer_close(client);
   rd_kafka_destroy(client);
-  if (!complete) return fail(fmt::format("{}: only {} of {} messages came", topic, tally.messages, wanted));
+  if (!complete) {
+    return fail(fmt::format("{}: only {} of {} messages came{}{}", topic, tally.messages, wanted, error.empty() ? "" : "; ", error));
+  }
   fmt::print(R"({{"messages": {}, "bytes": {}, "wall_s": {:.4f}, "cpu_s": {:.4f}, "peak_rss_bytes": {}}})"
              "\n",
              tally.messages, tally.bytes, wall, cpu, peak_rss_bytes());

@@ -110,7 +110,12 @@ class Bench:
         files = self.directory / f"{topic}{job.SUFFIX[encoding]}"
         self.broker.create_topic(topic, job.PARTITIONS)
         to_files = subprocess.Popen([str(harness.BIN / "tocsin"), "loadgen", *flags, "--output", str(files)], stdout=subprocess.DEVNULL)
-        say(checked(harness.BIN / "tocsin", "loadgen", *flags, "--bootstrap", self.broker.bootstrap, "--topic", topic).strip())
+        try:
+            say(checked(harness.BIN / "tocsin", "loadgen", *flags, "--bootstrap", self.broker.bootstrap, "--topic", topic).strip())
+        except BaseException:
+            to_files.kill()
+            to_files.wait()
+            raise
         if to_files.wait() != 0:
             raise measure.Failure(f"tocsin loadgen --output {files}: exit code {to_files.returncode}")
         return topic, [files.with_name(f"{files.stem}-{p}{files.suffix}") for p in range(job.PARTITIONS)]

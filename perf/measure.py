@@ -12,10 +12,10 @@ from pathlib import Path
 TICK_MS = 250  # time.resolution
 HERTZ = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.5
-FIRST_S = 0.05       # until the first event: the drain may begin as soon as the page is there
-QUIET_S = 1.0       # without any progress, after the last event: the drain is over
+FIRST_S = 0.05  # until the first event: the drain may begin as soon as the page is there
+QUIET_S = 1.0   # without any progress, after the last event: the drain is over
 STOP_S = 60
-STALLED_S = 60      # without any progress, before that: it has failed
+STALLED_S = 60  # without any progress, before that: it has failed
 
 
 class Failure(Exception):
@@ -113,6 +113,8 @@ def drain(command, log_path, port, broker_pid, events, until_ms, recorder_of=Non
                 raise Failure(f"tocsin ended with {process.returncode}:\n{log_path.read_text(errors='replace')[-3000:]}")
             metrics = read_metrics(port)
             if not metrics:
+                if time.monotonic() - changed > STALLED_S:
+                    raise Failure(f"no metrics on 127.0.0.1:{port} for {STALLED_S} s; see {log_path}")
                 continue
             row = samples.take(process.pid, broker_pid, metrics)
             if recorder_of and recorder is None and row["events"] > 0:
