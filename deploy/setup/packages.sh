@@ -12,7 +12,7 @@ packages=(
   # the Kafka broker of tests, benchmarks and the demo
   ca-certificates maven openjdk-17-jre-headless
   # tests, and ./dev format and lint
-  clang-format-16 clang-tidy-16 curl git python3 python3-yaml
+  clang-format-16 clang-tidy-16 git python3 python3-yaml
 )
 
 missing() {
