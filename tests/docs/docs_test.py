@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The documents held against what they describe: README.md, ARCHITECTURE.md and docs/.
+"""The documents held against what they describe: README.md, ARCHITECTURE.md, docs/ and the README.md of folders.
 
-Forward: every flag, command, configuration key, path, function, metric and link that a document names exists, and every YAML block of
-configuration or rules passes `tocsin check`. docs/ROADMAP.md may name commands, flags and keys that are not there yet.
+Forward: every flag, command, configuration key, path, function, metric and link that a document names exists, a name that stands before
+a file, as `name` (`file`), is in that file, and every YAML block of configuration or rules passes `tocsin check`. docs/ROADMAP.md may name
+commands, flags and keys that are not there yet.
 Backward: docs/commands.md has a section for each command with each of its flags; docs/operations.md has each configuration key;
-docs/metrics.md, if there is one, each metric that another document names.
+docs/metrics.md each metric that another document names.
 
 What counts as a name is what stands in a code span or a code block. Standard library only.
 """
@@ -32,6 +33,7 @@ class Document:
         self.not_yet = path.name == "ROADMAP.md"
         self.code = []    # (line, text): a code span, or a logical line of a block
         self.blocks = []  # (line, language, text)
+        self.places = []  # (line, name, file): `name` (`file`)
         self.links = []   # (line, target)
         self.headings = []
         self.sections = {}  # heading -> code in it
@@ -86,6 +88,8 @@ class Document:
     def _read_prose(self, text, begin):
         for match in re.finditer(r"(`+)(.+?)\1(?!`)", text, re.DOTALL):
             self._add(begin + text.count("\n", 0, match.start()), " ".join(match[2].split()))
+        for match in re.finditer(r"`([A-Za-z_]\w*(?:::\w+)*)(?:\(\))?`,?\s\(?`([\w/]+\.(?:h|cc|proto|py))`", text):
+            self.places.append((begin + text.count("\n", 0, match.start()), match[1], match[2]))
         for match in re.finditer(r"\]\(([^)\s]+)\)", re.sub(r"(`+)(.+?)\1(?!`)", lambda m: "x" * len(m[0]), text)):
             self.links.append((begin + text.count("\n", 0, match.start()), match[1]))
 
@@ -184,6 +188,14 @@ def check_functions(truth, document):
                 yield line, f"there is no {owner}::{member}"
 
 
+def check_places(_, document):
+    for line, name, file in document.places:
+        path = ROOT / file
+        # A file that is not there is check_paths' affair.
+        if path.is_file() and not re.search(rf"\b{name.split('::')[-1]}\b", path.read_text()):
+            yield line, f"{file} does not have {name}"
+
+
 def slug(heading):
     return re.sub(r"[^\w -]", "", heading.replace("`", "").lower()).replace(" ", "-")
 
@@ -202,7 +214,7 @@ def check_links(_, document):
 
 def check_metrics(truth, document):
     path = ROOT / "docs/metrics.md"
-    listed = path.read_text() if path.exists() else ""
+    listed = path.read_text()
     for line, text in document.code:
         for metric in re.findall(r"\btocsin_[a-z0-9_]+\b", text):
             base = re.sub(r"_(bucket|sum|count|total)$", "", metric)
@@ -250,13 +262,17 @@ def check_everything_is_documented(truth, documents):
 
 
 def main():
-    paths = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    paths = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("tests/**/README.md"))]
     documents = [Document(path) for path in paths]
     truth = Truth()
     if len(truth.commands) < 5 or len(truth.keys) < 20 or not truth.dev_commands:
         print("FAILED: this test no longer understands the help texts or engine/config/schema.cc")
         return 1
-    checks = (check_flags, check_commands, check_keys, check_paths, check_functions, check_links, check_metrics, check_yaml_blocks)
+    if sum(len(document.places) for document in documents) < 20:
+        print("FAILED: this test no longer understands where documents say that a name is")
+        return 1
+    checks = (check_flags, check_commands, check_keys, check_paths, check_functions, check_places, check_links, check_metrics,
+              check_yaml_blocks)
     mistakes = [f"{document.name}:{line}: {text}" for document in documents for check in checks for line, text in check(truth, document)]
     mistakes += [f"{name}: {text}" for name, text in check_everything_is_documented(truth, documents)]
     for mistake in mistakes:
