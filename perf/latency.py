@@ -3,8 +3,9 @@
 
 usage: latency.py [--probes N] [--rate N] [--cpus N] [--out FILE]
 
-`tocsin loadgen` writes telemetry as it happens, `tocsin run` watches, and perf/detection_probe.cc now and then writes one failed operation that
-a rule fires on, and waits for the alert. Exit code 1 if the 99th percentile is above the mark: max_out_of_orderness + resolution + 250 ms.
+`tocsin loadgen` writes telemetry as it happens, `tocsin run` watches, and perf/detection_probe.cc now and then writes one failed operation
+that a rule fires on, and waits for the alert. Exit code 1 if the 99th percentile is above the mark: max_out_of_orderness + resolution +
+250 ms.
 """
 
 import argparse
@@ -65,7 +66,8 @@ def measure(broker, work, options):
     service.start()
     load = subprocess.Popen([str(harness.BIN / "tocsin"), "loadgen", "--bootstrap", broker.bootstrap, "--topic", "latency-in", "--rate",
                              str(options.rate), "--partitions", str(job.PARTITIONS), "--domains", ",".join(job.DOMAINS), "--regions",
-                             ",".join(job.REGIONS), "--operations", ",".join(job.OPERATIONS), "--failures", "2%"], stdout=subprocess.DEVNULL)
+                             ",".join(job.REGIONS), "--operations", ",".join(job.OPERATIONS), "--failures", "2%"],
+                            stdout=subprocess.DEVNULL)
     try:
         time.sleep(WARM_S)
         probe = subprocess.run([str(harness.BIN / "detection_probe"), broker.bootstrap, "latency-in", str(job.PARTITIONS), "latency.alerts",
@@ -84,7 +86,8 @@ def measure(broker, work, options):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="./dev bench latency", description="Detection latency on a real broker; docs/benchmarks.md describes it.")
+    parser = argparse.ArgumentParser(prog="./dev bench latency",
+                                     description="Detection latency on a real broker; docs/benchmarks.md describes it.")
     parser.add_argument("--probes", type=int, default=200, metavar="N", help="incidents of one event each [200]")
     parser.add_argument("--rate", type=int, default=20_000, metavar="N", help="events a second beside them [20000]")
     parser.add_argument("--cpus", type=int, default=2, metavar="N", help="broker, load and engine share so many processors [2]")

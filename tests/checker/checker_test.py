@@ -117,7 +117,8 @@ def check_damages(directory):
 def check_fingerprints():
     """The two examples of SPEC 5."""
     good = True
-    for rule, labels, wanted in (("A", {}, "af63fc4c860222ec"), ("ChatErrorRateHigh", {"domain": "chat", "region": "eu"}, "410367ec194379e1")):
+    for rule, labels, wanted in (("A", {}, "af63fc4c860222ec"),
+                                 ("ChatErrorRateHigh", {"domain": "chat", "region": "eu"}, "410367ec194379e1")):
         found = reference.fingerprint(rule, labels)
         if found != wanted:
             print(f"the fingerprint of {rule} with {labels} is {found}; should be {wanted}")

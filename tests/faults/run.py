@@ -188,6 +188,7 @@ class Run:
             if log.exists():
                 shutil.copy(log, self.work / f"broker-{node.directory.name}.log")
                 if (skipped := log.read_text(errors="replace").count(SKIPPED_MARKERS)) and len(nodes) == 1:
-                    print(f"  the broker left out the end of {skipped} transactions while it led nothing: see docs/delivery-guarantees.md", flush=True)
+                    print(f"  the broker left out the end of {skipped} transactions while it led nothing: "
+                          "see docs/delivery-guarantees.md", flush=True)
 
 

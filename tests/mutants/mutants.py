@@ -141,7 +141,8 @@ def hunt(defect, detectors):
 def choose(options):
     """The detectors that are there, and sound."""
     wanted = [Simulation(options.binaries, options.seeds), Tests("disk", options.binaries, DISK_TESTS),
-              Tests("unit", options.binaries, UNIT_TESTS)] + ([Faults(options.binaries)] if options.faults else [])
+              Tests("unit", options.binaries, UNIT_TESTS)]
+    wanted += [Faults(options.binaries)] if options.faults else []
     chosen = []
     for detector in wanted:
         if options.only and detector.name != options.only:
