@@ -32,7 +32,8 @@ def facts(alert):
         "id": alert.get("id"), "fingerprint": alert.get("fingerprint"), "sequence": int(alert.get("sequence", 0)),
         "state": alert.get("state"), "rule": alert.get("rule"), "group": alert.get("group"),
         "severity": alert.get("severity"), "reason": alert.get("reason", ""), "expr": alert.get("expr"),
-        "labels": alert.get("labels") or {}, "value": alert.get("value"), "activeAt": alert.get("activeAt"), "startsAt": alert.get("startsAt"), "endsAt": alert.get("endsAt"), "evaluatedAt": alert.get("evaluatedAt"),
+        "labels": alert.get("labels") or {}, "value": alert.get("value"), "activeAt": alert.get("activeAt"),
+        "startsAt": alert.get("startsAt"), "endsAt": alert.get("endsAt"), "evaluatedAt": alert.get("evaluatedAt"),
         "count": int(evidence.get("count", 0)), "errors": int(evidence.get("errors", 0)), "windowStart": evidence.get("windowStart"),
         "windowEnd": evidence.get("windowEnd")}
 
