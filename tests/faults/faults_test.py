@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The fault programme's own parts: a cut happens where it is said to, and what brokers' files say is read rightly."""
+"""The fault programme's own parts: a cut happens where it is said to, what brokers' files say is read rightly, no failpoint is left out."""
 
+import re
 import socket
 import struct
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
 
+import failpoints  # noqa: E402
 from cluster import read_segments  # noqa: E402
 from proxy import API, Cut, Proxy, read_frame  # noqa: E402
 
@@ -133,6 +135,13 @@ class BrokerFiles(unittest.TestCase):
         outcomes = {"COMMIT": set(), "ABORT": set(), "open": set()}
         read_segments(SEGMENTS, outcomes)
         self.assertEqual(outcomes, {"COMMIT": {(1, 2)}, "ABORT": {(1, 0), (1, 1)}, "open": {(1, 5)}})
+
+
+class Failpoints(unittest.TestCase):
+    def test_each_that_the_engine_has_is_tried(self):
+        switches = (HERE.parents[1] / "engine/base/test_switches.h").read_text()
+        block = switches[switches.index("kFailpoints{"):]
+        self.assertEqual(set(re.findall(r'Switch\{\s*"(\w+)"', block[:block.index("\n};")])), set(failpoints.ALL))
 
 
 if __name__ == "__main__":

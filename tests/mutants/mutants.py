@@ -37,6 +37,8 @@ def defects():
     block = text[text.index("kDefects{"):]
     block = block[:block.index("\n};")]
     found = re.findall(r'Switch\{\s*"(\w+)",\s*((?:"[^"]*"\s*)+)\}', block)
+    if not found or len(found) != block.count("Switch{"):
+        sys.exit(f"mutants: {len(found)} of {block.count('Switch{')} entries of kDefects in {SWITCHES.relative_to(ROOT)} were understood")
     return [(name, "".join(re.findall(r'"([^"]*)"', what))) for name, what in found]
 
 
@@ -89,11 +91,10 @@ class Tests:
 
     def __init__(self, name, binaries, tests):
         self.name = name
-        self.steps = [(binaries / binary, some) for binary, some in tests if (binaries / binary).exists()]
-        self.directory = binaries
+        self.steps = [(binaries / binary, some) for binary, some in tests]
 
     def missing(self):
-        return "" if self.steps else f"there are no {self.name} tests in {self.directory.relative_to(ROOT)}"
+        return next((f"{binary.relative_to(ROOT)} is not there" for binary, _ in self.steps if not binary.exists()), "")
 
     def find(self, defect):
         for binary, tests in self.steps:
