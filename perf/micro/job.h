@@ -1,7 +1,7 @@
 #pragma once
 
-// The reference job (docs/benchmarks.md) for the micro benchmarks: its load as messages, its rules as a plan, and what stage 1 makes of
-// both.
+// The reference job (docs/benchmarks.md) for the micro benchmarks, but for its incidents: its load as messages, rules like its own as a
+// plan, and what stage 1 makes of both.
 //
 // Thread:   one.
 // Failure:  aborts; the rules and the load are constants.
@@ -20,7 +20,7 @@
 
 namespace tocsin::perf {
 
-// Rules: 1 (an error rate), 2 (and a p99), or more, half of each with thresholds that are all different.
+// Rules: 1 (an error rate), 2 (and a p99), or more, half of each with thresholds that are all different: 5 to 7.5 %, 800 to 1,050 ms.
 std::shared_ptr<const Plan> reference_plan(int rules);
 
 // `events` events of the load, in messages of the size that the format has in the job; `padded` ones end in bytes that may be read.

@@ -41,7 +41,13 @@ int main(int argc, char** argv) {
       fmt::print(stderr, "there is no golden file {} that today's code makes (tests/golden/samples.cc)\n", argv[i]);
       return EXIT_FAILURE;
     }
-    std::ofstream(path_of(found->name)) << to_text(found->make());
+    std::ofstream file(path_of(found->name));
+    file << to_text(found->make());
+    file.close();
+    if (!file) {
+      fmt::print(stderr, "cannot write {}\n", path_of(found->name));
+      return EXIT_FAILURE;
+    }
     fmt::print("{}\n", path_of(found->name));
   }
   return EXIT_SUCCESS;
