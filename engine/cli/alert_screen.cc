@@ -31,6 +31,9 @@ constexpr Duration kStartTimeout{30'000};
 
 // --- what is read ---
 
+// A broker that is away, or lags behind and does not know of a topic yet; records that were removed before they were read.
+bool may_pass(const Status& status) { return status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kNotFound; }
+
 // Follows all partitions of a topic.
 class TopicTail {
  public:
@@ -43,8 +46,7 @@ class TopicTail {
     for (Position& position : partitions_) {
       auto bounds = reader_.bounds(position.partition);
       // Right after a topic was made its leaders may not know of it yet.
-      for (const WallTime deadline = system_now() + kStartTimeout;
-           bounds.status().code() == StatusCode::kUnavailable && system_now() < deadline && !stop;) {
+      for (const WallTime deadline = system_now() + kStartTimeout; may_pass(bounds.status()) && system_now() < deadline && !stop;) {
         std::this_thread::sleep_for(kPollEvery);
         bounds = reader_.bounds(position.partition);
       }
@@ -218,9 +220,9 @@ void show_alerts(std::vector<v1::AlertEvent> alerts, const WatchPlan& plan, Inci
   }
 }
 
-// A broker that is away for a while is waited for; everything else ends the watch.
+// What may pass is waited for; everything else ends the watch.
 Status tolerate(const Status& status, Screen& screen) {
-  if (status.code() != StatusCode::kUnavailable) return status;
+  if (!may_pass(status)) return status;
   screen.status(fmt::format("{}  waiting for the broker: {}", clock_text(system_now().ms), status.message()));
   return {};
 }

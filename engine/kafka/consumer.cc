@@ -99,12 +99,12 @@ Status KafkaConsumer::subscribe() {
 Status KafkaConsumer::poll(Duration timeout, log::RecordBatch& batch) {
   TOCSIN_CHECK(!in_listener_ && !closed_, "poll() from within the listener, or after close()");
   batch.clear();
-  const Status status = act();
+  const Status status = waiting_for_topic(act());
   if (!fenced_.ok()) return fenced_;
   // Also after an error: librdkafka wants to be served, and the wait keeps a caller that tries again from spinning.
   take(timeout, batch);
   if (!batch.records.empty()) return {};
-  return status.ok() ? std::exchange(error_, Status()) : status;
+  return status.ok() ? waiting_for_topic(std::exchange(error_, Status())) : status;
 }
 
 void KafkaConsumer::take(Duration timeout, log::RecordBatch& batch) {
@@ -152,9 +152,7 @@ void KafkaConsumer::note_error(const rd_kafka_message_t& message) {
   }
   const std::string where =
       message.rkt == nullptr ? fmt::format("group '{}'", options_.group) : fmt::format("topic '{}'", rd_kafka_topic_name(message.rkt));
-  const Status status = to_status(message.err, where, rd_kafka_message_errstr(&message));
-  // A topic that is not there may come: the subscription waits for it.
-  error_ = status.code() == StatusCode::kNotFound ? unavailable(status.message()) : status;
+  error_ = to_status(message.err, where, rd_kafka_message_errstr(&message));
 }
 
 int32_t KafkaConsumer::source_of(std::string_view topic, int32_t partition) {

@@ -18,7 +18,8 @@
 // Invariants: (1) listener's on_assigned and on_revoked/on_lost alternate; (2) nothing is read of a partition before on_assigned
 //             returned; (3) librdkafka's unassign follows on_revoked, so the group's generation cannot change before it returned;
 //             (4) after kFenced every call answers kFenced, and on_lost was called for whatever was assigned.
-// Failure:    as log.h says. kDataLoss if a position lies beyond its partition's end, until the next rewind or assignment.
+// Failure:    as log.h says; what is not found, by us or by the listener, is kUnavailable here and asked for again. kDataLoss if a position
+//             lies beyond its partition's end, until the next rewind or assignment.
 //
 // Being fenced need not be another process' doing. A group gives a member that joins under our name a new id and refuses the earlier one,
 // and librdkafka takes the refusal for final, whichever of its requests it answers. When the brokers have stood still for longer than a

@@ -287,7 +287,7 @@ Status KafkaConsumer::rewind() {
   Status status;
   while (pending_.has_value()) {
     TOCSIN_RETURN_IF_ERROR(check_alive());
-    status = advance_pending(deadline.remaining_ms(kAskTimeoutMs));
+    status = waiting_for_topic(advance_pending(deadline.remaining_ms(kAskTimeoutMs)));
     if (status.ok() || status.code() != StatusCode::kUnavailable || deadline.passed()) break;
     std::this_thread::sleep_for(kRetryPause);
   }

@@ -45,6 +45,9 @@ std::string_view next_step(rd_kafka_resp_err_t code);
 // "<doing>: <detail, or librdkafka's description> (<name>); <next step>".
 Status to_status(rd_kafka_resp_err_t code, std::string_view doing, std::string_view detail = {});
 
+// kNotFound as kUnavailable, for who waits: a topic may be made anew, and a broker that lags behind the others does not know of it yet.
+Status waiting_for_topic(Status status);
+
 // A failed step of a transaction, as far as the reaction depends on it.
 struct TransactionError {
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -1,0 +1,105 @@
+// A group member, against librdkafka's mock of a cluster: answers that a real broker gives at moments only.
+
+#include "engine/kafka/consumer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/clock.h"
+
+namespace tocsin::kafka {
+namespace {
+
+using testing::Contains;
+using testing::Each;
+
+constexpr int16_t kListOffsets = 2;  // API key
+
+class Consumer : public testing::Test, public log::ConsumerListener {
+ protected:
+  void SetUp() override {
+    auto conf = make_conf({{"client.id", "cluster"}, {"test.mock.num.brokers", "1"}}, {}, {});
+    ASSERT_TRUE(conf.ok()) << conf.status().message();
+    auto holder = Client::open(RD_KAFKA_PRODUCER, std::move(*conf));
+    ASSERT_TRUE(holder.ok()) << holder.status().message();
+    holder_ = std::move(*holder);
+    cluster_ = rd_kafka_handle_mock_cluster(holder_->get());
+    ASSERT_NE(cluster_, nullptr);
+    rd_kafka_mock_topic_create(cluster_, "input", 1, 1);
+    rd_kafka_mock_group_initial_rebalance_delay_ms(cluster_, 0);
+    ConsumerOptions options;
+    options.user = {{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_)}};
+    options.client_id = options.group = options.member = "member";
+    options.topics = {"input"};
+    options.clock = &system_now;
+    auto consumer = open_consumer(std::move(options), *this);
+    ASSERT_TRUE(consumer.ok()) << consumer.status().message();
+    consumer_ = std::move(*consumer);
+  }
+  void TearDown() override {
+    if (consumer_ == nullptr) return;
+    EXPECT_TRUE(consumer_->close().ok());
+  }
+
+  // Polls until a poll after the assignment is free of errors. What the others said.
+  std::vector<Status> poll_until_reading() {
+    std::vector<Status> failures;
+    log::RecordBatch batch;
+    const Deadline deadline = Deadline::in(Duration{30'000});
+    while (!deadline.passed()) {
+      Status status = consumer_->poll(Duration{50}, batch);
+      if (status.ok() && assigned_) return failures;
+      if (!status.ok()) failures.push_back(std::move(status));
+    }
+    ADD_FAILURE() << "nothing was read within 30 s";
+    return failures;
+  }
+
+  Result<std::vector<log::StartPosition>> on_assigned(const std::vector<log::Assignment>& partitions) override {
+    if (!refusal_.ok()) return std::exchange(refusal_, Status());
+    assigned_ = true;
+    return std::vector<log::StartPosition>(partitions.size());
+  }
+  void on_revoked(const std::vector<int32_t>&) override {}
+  void on_lost(const std::vector<int32_t>&) override {}
+  void on_range_lost(int32_t, int64_t, int64_t) override {}
+  void on_end(int32_t, int64_t, WallTime) override {}
+  void on_finished(int32_t) override {}
+
+  std::shared_ptr<Client> holder_;  // of the cluster
+  rd_kafka_mock_cluster_t* cluster_ = nullptr;
+  std::unique_ptr<log::GroupConsumer> consumer_;
+  Status refusal_;  // the listener's first answer
+  bool assigned_ = false;
+};
+
+MATCHER(MayPass, "") {
+  *result_listener << arg.message();
+  return arg.code() == StatusCode::kUnavailable;
+}
+MATCHER_P(Says, text, "") { return arg.message().find(text) != std::string::npos; }
+
+// As one that lags behind does, right after the topic was made.
+TEST_F(Consumer, WaitsForABrokerThatDoesNotKnowOfTheTopicYet) {
+  rd_kafka_mock_push_request_errors(cluster_, kListOffsets, 2, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                                    RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  const std::vector<Status> failures = poll_until_reading();
+  EXPECT_THAT(failures, Each(MayPass()));
+  EXPECT_THAT(failures, Contains(Says("UNKNOWN_TOPIC_OR_PART")));
+}
+
+TEST_F(Consumer, AsksAListenerAgainThatDidNotFindWhatItNeeds) {
+  refusal_ = not_found("the records were removed before they were read");
+  const std::vector<Status> failures = poll_until_reading();
+  EXPECT_THAT(failures, Each(MayPass()));
+  EXPECT_THAT(failures, Contains(Says("removed before")));
+}
+
+}  // namespace
+}  // namespace tocsin::kafka
