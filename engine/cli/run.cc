@@ -5,6 +5,7 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <stop_token>
@@ -29,7 +30,7 @@ struct Arguments {
 };
 
 // Turns SIGINT and SIGTERM into a request to stop; a second one ends the process at once. Signals are blocked in all other threads,
-// which are made after this object.
+// which are made after this object. SIGUSR1 wakes the watcher when it is over; from anybody else it means nothing.
 class SignalWatcher {
  public:
   SignalWatcher() {
@@ -39,6 +40,7 @@ class SignalWatcher {
     thread_ = std::thread([this] { watch(); });
   }
   ~SignalWatcher() {
+    over_ = true;
     pthread_kill(thread_.native_handle(), SIGUSR1);
     thread_.join();
   }
@@ -46,7 +48,8 @@ class SignalWatcher {
 
  private:
   void watch() {
-    for (int signal = 0; sigwait(&signals_, &signal) == 0 && signal != SIGUSR1;) {
+    for (int signal = 0; !over_ && sigwait(&signals_, &signal) == 0;) {
+      if (signal == SIGUSR1) continue;
       if (stop_.stop_requested()) {
         fmt::print(stderr, "tocsin: stopped at once; what was open is read again at the next start\n");
         std::_Exit(128 + signal);
@@ -57,6 +60,7 @@ class SignalWatcher {
   }
 
   sigset_t signals_;
+  std::atomic<bool> over_ = false;
   std::stop_source stop_;
   std::thread thread_;
 };

@@ -2,9 +2,11 @@
 """The `tocsin` binary used wrongly: closed and full outputs, numbers and times out of range. What it answers, and with which exit code."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from harness import BIN
@@ -109,10 +111,30 @@ def rules_are_found_below_any_directory(bench):
     bench.expect(0, "", "check", "a[1]*/tocsin.yaml")
 
 
+def the_service_stops_whatever_signals_came_before(bench):
+    """SIGUSR1 is none of its own, but one that it blocks."""
+    (bench.directory / "t.yaml").write_text("rules: [r.yaml]\ninstance: one\nkafka: {bootstrap.servers: '127.0.0.1:1'}\n")
+    service = subprocess.Popen([str(BIN / "tocsin"), "run", "--config", "t.yaml"], cwd=bench.directory, stderr=subprocess.PIPE, text=True)
+    patience = threading.Timer(30, service.kill)
+    patience.start()
+    try:
+        said = ""
+        while "127.0.0.1:1" not in said:  # it looks for its broker: the signals have their watcher
+            said = service.stderr.readline() or "127.0.0.1:1"
+        service.send_signal(signal.SIGUSR1)
+        service.send_signal(signal.SIGTERM)
+        if not any("stopping: committing what is open" in line for line in service.stderr):
+            raise Failure("it did not stop at SIGTERM")
+    finally:
+        patience.cancel()
+        service.kill()
+        service.communicate()
+
+
 TESTS = [an_answer_that_cannot_be_written_is_a_failure, messages_that_cannot_be_written_change_nothing,
          what_is_opened_takes_no_closed_output, counts_are_not_negative, times_beyond_the_year_9999_are_refused,
          an_event_at_the_end_of_time_is_a_dead_letter, files_that_cannot_be_made_are_named, each_line_of_a_message_bears_the_name,
-         rules_are_found_below_any_directory]
+         rules_are_found_below_any_directory, the_service_stops_whatever_signals_came_before]
 
 
 def main():
