@@ -47,6 +47,12 @@ TEST(Errors, AMessageSaysWhatWhereAndWhatToDoNext) {
   EXPECT_EQ(to_status(RD_KAFKA_RESP_ERR_UNKNOWN, "x", "because").message(), "x: because (UNKNOWN)");
 }
 
+// Kafka takes the right to read or write for one to describe, but not for one to describe configurations, for which `run` asks.
+TEST(Errors, ARefusedTopicNamesAllRightsThatAreNeeded) {
+  const Status status = to_status(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "asking for the configuration of topic 'telemetry'");
+  for (const char* right : {"Read", "Write", "DescribeConfigs", "Create"}) EXPECT_THAT(status.message(), HasSubstr(right));
+}
+
 TransactionError error(rd_kafka_resp_err_t code, bool fatal, bool must_abort) {
   return {.code = code, .fatal = fatal, .must_abort = must_abort, .message = {}};
 }
