@@ -110,14 +110,10 @@ class WorkDirectory {
   bool kept_ = false;
 };
 
-// A thread whose work can fail; join() returns how it ended, and finished() says whether it has.
+// A thread whose work can fail; join() returns how it ended.
 class Background {
  public:
-  explicit Background(std::function<Status()> work)
-      : thread_([this, work = std::move(work)] {
-          status_ = work();
-          finished_ = true;
-        }) {}
+  explicit Background(std::function<Status()> work) : thread_([this, work = std::move(work)] { status_ = work(); }) {}
   ~Background() { (void)join(); }
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
@@ -126,11 +122,9 @@ class Background {
     if (thread_.joinable()) thread_.join();
     return status_;
   }
-  bool finished() const { return finished_; }
 
  private:
   Status status_;
-  std::atomic<bool> finished_ = false;
   std::thread thread_;
 };
 

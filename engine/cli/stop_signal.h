@@ -6,7 +6,7 @@
 
 namespace tocsin::cli {
 
-// Catches SIGINT and SIGTERM from now on: the first one sets the flag that is returned, a second one kills.
+// Catches SIGINT and SIGTERM from now on: the first one sets the flag that is returned, a second one of its kind kills.
 const std::atomic<bool>& stop_on_signals();
 
 }  // namespace tocsin::cli
