@@ -8,13 +8,14 @@ Skipped (exit code 77) without the shared folder.
 
 import concurrent.futures
 import contextlib
+import gzip
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from harness import (SKIPPED, BIN, Broker, Failure, Service, backtest, compare_logs, quantile_rules, read_log, shared, up_to)
+from harness import (SKIPPED, Broker, Failure, Service, backtest, compare_logs, quantile_rules, read_log, shared, up_to)
 
 SIDE_BY_SIDE = 3  # of one process each
 
@@ -41,7 +42,6 @@ def run_backtest(scenario, work):
 
 
 def has_content(path):
-    import gzip
     with (gzip.open(path) if path.suffix == ".gz" else open(path, "rb")) as f:
         return bool(f.read(1))
 
@@ -66,8 +66,7 @@ def run_on_broker(broker, scenario, work, processes):
         service.kill()
     if took_s > 5:
         raise Failure(f"SIGTERM took {took_s:.1f} s")
-    dead = len(subprocess.run([str(BIN / "kafka_dump"), broker.bootstrap, f"{app}.dead-letters"], capture_output=True, text=True, check=True)
-               .stdout.splitlines())
+    dead = len(broker.dump_values(f"{app}.dead-letters"))
     bad = sum(p["bad"] for p in meta["partitions"])
     if dead != bad:
         raise Failure(f"{dead} dead letters, {bad} expected")
