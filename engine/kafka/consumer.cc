@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 #include "engine/kafka/errors.h"
 
 namespace tocsin::kafka {
@@ -32,7 +33,7 @@ Properties defaults_for(const ConsumerOptions& options) {
 Properties fixed_for(const ConsumerOptions& options) {
   return {
       {"group.id", options.group},
-      {"group.instance.id", options.member},
+      {"group.instance.id", instance_id(options.member, options.topics)},
       {"group.protocol", "classic"},
       {"partition.assignment.strategy", options.assignor == Assignor::kRange ? "range" : "roundrobin"},
       {"enable.auto.commit", "false"},
@@ -45,6 +46,13 @@ Properties fixed_for(const ConsumerOptions& options) {
 }
 
 }  // namespace
+
+std::string instance_id(const std::string& member, std::vector<std::string> topics) {
+  std::sort(topics.begin(), topics.end());
+  uint64_t hash = kFnvOffsetBasis;
+  for (const std::string& topic : topics) hash = fnv1a(topic + '\n', hash);
+  return fmt::format("{}-{:08x}", member, hash >> 32);
+}
 
 Result<std::unique_ptr<log::GroupConsumer>> open_consumer(ConsumerOptions options, log::ConsumerListener& listener) {
   Result<std::unique_ptr<KafkaConsumer>> consumer = KafkaConsumer::open(std::move(options), listener);

@@ -48,6 +48,11 @@ namespace tocsin::kafka {
 // nothing to read for ever.
 inline constexpr Duration kLookFirst{5'000}, kLookMax{30'000};
 
+// The name under which `member` joins its group (group.instance.id): with other topics another one. To a static member that joins again
+// the group gives what it had, and does not look at what it asks for now (KAFKA-12759). After a quick restart with another
+// configuration that would be partitions of topics that it does not read, and nothing of a new one.
+std::string instance_id(const std::string& member, std::vector<std::string> topics);
+
 class KafkaGroupMetadata final : public log::GroupMetadata {
  public:
   explicit KafkaGroupMetadata(GroupMetadataHandle handle) : handle_(std::move(handle)) {}

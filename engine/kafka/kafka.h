@@ -32,7 +32,7 @@ struct ConsumerOptions {
   Properties user;                  // `kafka:` of the configuration
   std::string client_id;            // as it shows in logs and on the brokers
   std::string group;                // consumer group
-  std::string member;               // group.instance.id: stable over restarts, unique in the group
+  std::string member;               // a name that is stable over restarts and unique in the group
   std::vector<std::string> topics;  // names, no patterns
   Assignor assignor = Assignor::kRoundRobin;
   int64_t queue_bytes = 64 << 20;  // payload held ahead of poll(), all partitions together

@@ -133,6 +133,24 @@ TEST(KafkaGroup, ARestartedMemberTakesItsPartitionsBackAtOnce) {
   EXPECT_THAT(other.notes, SizeIs(notes_before)) << "no rebalance for the others";
 }
 
+// The group would give a member of the same name what it had before.
+TEST(KafkaGroup, AMemberRestartedWithOtherTopicsIsGivenThose) {
+  const std::string kept = make_topic("input", 1);
+  const std::string gone = make_topic("input", 1);
+  const std::string fresh = make_topic("input", 1);
+  fill(fresh, 0, 3);
+  const std::string group = unique("group");
+  Member before(group, "m0", {kept, gone});
+  before.join();
+  ASSERT_TRUE(before.poll_until_assigned().ok());
+  before.crash();
+  Member after(group, "m0", {kept, fresh});
+  after.join();
+  ASSERT_TRUE(after.poll_until_seen(3).ok());
+  EXPECT_THAT(after.given, SizeIs(2));
+  EXPECT_THAT(after.consumer->sources(), UnorderedElementsAre(TopicPartition{kept, 0}, TopicPartition{fresh, 0}));
+}
+
 TEST(KafkaGroup, PartitionsAreRevokedInGoodOrderWhenAMemberJoins) {
   const std::string input = make_topic("input", 4);
   for (int32_t p = 0; p < 4; ++p) fill(input, p, 10, p * 10);

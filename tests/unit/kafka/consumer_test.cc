@@ -101,5 +101,16 @@ TEST_F(Consumer, AsksAListenerAgainThatDidNotFindWhatItNeeds) {
   EXPECT_THAT(failures, Contains(Says("removed before")));
 }
 
+TEST(ConsumerName, IsTheSameAfterARestart) {
+  EXPECT_EQ(instance_id("one-aggregate-000", {"chat", "wallet"}), "one-aggregate-000-c7f62c9a");
+  EXPECT_EQ(instance_id("m", {"chat", "wallet"}), instance_id("m", {"wallet", "chat"}));
+}
+
+TEST(ConsumerName, IsAnotherWithOtherTopics) {
+  EXPECT_NE(instance_id("m", {"chat"}), instance_id("m", {"chat", "wallet"}));
+  EXPECT_NE(instance_id("m", {"chat", "wallet"}), instance_id("m", {"chatwallet"}));
+  EXPECT_NE(instance_id("m", {"chat"}), instance_id("n", {"chat"}));
+}
+
 }  // namespace
 }  // namespace tocsin::kafka
