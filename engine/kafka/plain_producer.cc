@@ -9,6 +9,7 @@
 #include "engine/kafka/client.h"
 #include "engine/kafka/conf.h"
 #include "engine/kafka/deadline.h"
+#include "engine/kafka/errors.h"
 #include "engine/kafka/handles.h"
 
 namespace tocsin::kafka {
@@ -34,8 +35,8 @@ struct KafkaPlainProducer::State {
     State& state = *static_cast<State*>(opaque);
     state.stalled = Deadline::in(kStalled);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || !state.failure.ok()) return;
-    state.failure = unavailable(fmt::format("topic {}: a message was not delivered: {}{}", state.topic_name, rd_kafka_err2str(message->err),
-                                            state.last_error_note()));
+    const Status status = to_status(message->err, fmt::format("topic '{}': a message was not delivered", state.topic_name));
+    state.failure = {status.code(), status.message() + state.last_error_note()};
   }
   static void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
     // That all brokers are down only sums up what was said of each.
@@ -103,7 +104,7 @@ Result<int32_t> KafkaPlainProducer::partition_count(Duration timeout) {
     return not_found(fmt::format("topic {} does not exist; create it first", state_->topic_name));
   }
   if (const rd_kafka_resp_err_t topic_error = metadata->topics[0].err; topic_error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return unavailable(fmt::format("topic {}: {}", state_->topic_name, rd_kafka_err2str(topic_error)));
+    return to_status(topic_error, fmt::format("topic '{}'", state_->topic_name));
   }
   return metadata->topics[0].partition_cnt;
 }

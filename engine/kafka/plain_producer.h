@@ -4,10 +4,10 @@
 //
 // Idempotent, so a retried message is neither doubled nor overtaken: what lies in a partition is what was sent, in that order.
 //
-// Thread:   worker-confined; librdkafka's own threads send. Delivery reports are served within the calls.
+// Thread:   one; librdkafka's own threads send. Delivery reports are served within the calls.
 // Lifetime: the destructor drops what flush() has not waited for.
-// Failure:  kUnavailable: the broker cannot be reached, or refused a message for good; nothing more can be sent then.
-//           kNotFound: the topic does not exist. kInvalidArgument: a property, or a message that is too large.
+// Failure:  kUnavailable: the broker cannot be reached, or a message was given up; nothing more can be sent then. kNotFound: the topic
+//           does not exist. kInvalidArgument: a property, a right that is missing, a message that is too large.
 
 #include <cstdint>
 #include <memory>

@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "engine/base/clock.h"
+#include "tests/unit/kafka/mock_cluster.h"
 
 namespace tocsin::kafka {
 namespace {
@@ -19,22 +19,11 @@ namespace {
 using testing::Contains;
 using testing::Each;
 
-constexpr int16_t kListOffsets = 2;  // API key
-
 class Consumer : public testing::Test, public log::ConsumerListener {
  protected:
   void SetUp() override {
-    auto conf = make_conf({{"client.id", "cluster"}, {"test.mock.num.brokers", "1"}}, {}, {});
-    ASSERT_TRUE(conf.ok()) << conf.status().message();
-    auto holder = Client::open(RD_KAFKA_PRODUCER, std::move(*conf));
-    ASSERT_TRUE(holder.ok()) << holder.status().message();
-    holder_ = std::move(*holder);
-    cluster_ = rd_kafka_handle_mock_cluster(holder_->get());
-    ASSERT_NE(cluster_, nullptr);
-    rd_kafka_mock_topic_create(cluster_, "input", 1, 1);
-    rd_kafka_mock_group_initial_rebalance_delay_ms(cluster_, 0);
     ConsumerOptions options;
-    options.user = {{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_)}};
+    options.user = cluster_.user_properties();
     options.client_id = options.group = options.member = "member";
     options.topics = {"input"};
     options.clock = &system_now;
@@ -72,8 +61,7 @@ class Consumer : public testing::Test, public log::ConsumerListener {
   void on_end(int32_t, int64_t, WallTime) override {}
   void on_finished(int32_t) override {}
 
-  std::shared_ptr<Client> holder_;  // of the cluster
-  rd_kafka_mock_cluster_t* cluster_ = nullptr;
+  const MockCluster cluster_;
   std::unique_ptr<log::GroupConsumer> consumer_;
   Status refusal_;  // the listener's first answer
   bool assigned_ = false;
@@ -87,8 +75,7 @@ MATCHER_P(Says, text, "") { return arg.message().find(text) != std::string::npos
 
 // As one that lags behind does, right after the topic was made.
 TEST_F(Consumer, WaitsForABrokerThatDoesNotKnowOfTheTopicYet) {
-  rd_kafka_mock_push_request_errors(cluster_, kListOffsets, 2, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                                    RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  cluster_.refuse(kListOffsetsKey, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
   const std::vector<Status> failures = poll_until_reading();
   EXPECT_THAT(failures, Each(MayPass()));
   EXPECT_THAT(failures, Contains(Says("UNKNOWN_TOPIC_OR_PART")));
