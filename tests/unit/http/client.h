@@ -66,6 +66,11 @@ class Client {
       if (!read_some(end)) return std::nullopt;
     }
   }
+  // Something has come, be it only the first bytes of an answer. It is not read yet.
+  bool answered(std::chrono::milliseconds timeout = std::chrono::seconds(10)) const {
+    pollfd waiting{descriptor_, POLLIN, 0};
+    return ::poll(&waiting, 1, static_cast<int>(timeout.count())) == 1;
+  }
   std::optional<std::string> ask(std::string_view request) { return send(request) ? receive() : std::nullopt; }
   // The server ends the connection, and nothing but that comes.
   bool ended(std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
