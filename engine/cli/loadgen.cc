@@ -196,6 +196,7 @@ Status find_kafka(const Flags& flags, kafka::Properties& properties, std::string
     if (topic.empty() && !flags.config.empty()) topic = config->input.topics.front();
   }
   if (!flags.bootstrap.empty()) properties["bootstrap.servers"] = flags.bootstrap;
+  properties.try_emplace("client.id", "tocsin-loadgen");
   if (topic.empty()) return invalid_argument("--topic is missing: say which topic the events go to");
   return kafka::check_properties(properties);
 }

@@ -63,7 +63,7 @@ KafkaPlainProducer::~KafkaPlainProducer() {
 }
 
 Result<std::unique_ptr<KafkaPlainProducer>> KafkaPlainProducer::make(const Properties& user, const std::string& topic) {
-  const Properties defaults = {{"client.id", "tocsin-loadgen"},
+  const Properties defaults = {{"client.id", "tocsin"},
                                {"compression.codec", "lz4"},
                                {"linger.ms", "5"},
                                {"batch.size", "1000000"},

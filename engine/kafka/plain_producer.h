@@ -1,6 +1,6 @@
 #pragma once
 
-// Writes messages to Kafka outside any transaction, for those who play the part of an application (the load generator).
+// Writes messages to Kafka outside any transaction: the load generator's, in the part of an application, and the status of a process.
 //
 // Idempotent, so a retried message is neither doubled nor overtaken: what lies in a partition is what was sent, in that order.
 //
@@ -22,7 +22,7 @@ namespace tocsin::kafka {
 
 class KafkaPlainProducer {
  public:
-  // `user` must have passed check_properties(). Does not wait for the broker.
+  // `user` must have passed check_properties(); it may name the client by client.id. Does not wait for the broker.
   static Result<std::unique_ptr<KafkaPlainProducer>> make(const Properties& user, const std::string& topic);
   ~KafkaPlainProducer();
   KafkaPlainProducer(const KafkaPlainProducer&) = delete;

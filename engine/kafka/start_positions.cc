@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/kafka/errors.h"
 #include "engine/kafka/list_offsets.h"
 
