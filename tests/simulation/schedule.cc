@@ -1,6 +1,7 @@
 #include "tests/simulation/schedule.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tocsin::simulation {
 namespace {
@@ -43,6 +44,7 @@ void Schedule::run(World& world) {
   if (disturbed_) {
     mix_ = make_mix(random_);
     if (world.engine().misleading) mix_.disks = true;
+    if (world.engine().idle_timeout) mix_.slow_returns = false;
     const int64_t instances = random_.one_in(3) ? random_.between(1, 5) : random_.between(1, 2);
     for (int64_t i = 0; i < instances; ++i) {
       world.add_instance(static_cast<size_t>(random_.between(1, 2)), static_cast<size_t>(random_.between(1, 2)));
@@ -65,6 +67,7 @@ void Schedule::await(Process& process, Event crash, bool others) {
   if (random_.one_in(returning ? kCrashOfSlowReturn : mix_.crash)) {
     coverage_.hit(crash);
     process.doomed = true;
+    returned_ = returned_ || returning;
     throw Crash();
   }
   if (!others || depth_ >= kDepthMax || !random_.one_in(3)) return;
@@ -118,6 +121,7 @@ void Schedule::disturb() {
 }
 
 void Schedule::act() {
+  if (std::exchange(returned_, false) && !random_.one_in(3)) return pass_half_a_day();
   if (random_.one_in(mix_.fault)) return fault();
   switch (random_.below(8)) {
     case 0: return world_->pass(random_.between(0, 160));
@@ -269,10 +273,9 @@ void Schedule::take_a_name() {
 }
 
 void Schedule::change_clocks() {
-  if (mix_.slow_returns && !world_->engine().idle_timeout) {
+  if (mix_.slow_returns) {
     if (random_.one_in(2)) kill_somebody();
-    world_->pass_half_a_day();
-    return world_->compact();
+    return pass_half_a_day();
   }
   if (random_.one_in(6) && !world_->engine().idle_timeout) {
     if (random_.one_in(2)) kill_somebody();  // its disk may be too old when it comes back
@@ -287,6 +290,11 @@ void Schedule::change_clocks() {
   coverage_.hit(forwards ? Event::kClockForwards : Event::kClockBackwards);
   world_->set_clock(instance, forwards ? by : -by);
   trace_.say(world_->now_ms() - kBaseMs, "the clock of {} jumps to {} ms ahead", instance.name, instance.clock_ahead_ms);
+}
+
+void Schedule::pass_half_a_day() {
+  world_->pass_half_a_day();
+  world_->compact();
 }
 
 void Schedule::change_disks() {

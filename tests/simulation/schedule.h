@@ -65,6 +65,7 @@ class Schedule final : public Fate {
   void change_group();
   void take_a_name();
   void change_clocks();
+  void pass_half_a_day();
   void change_disks();
   void spoil_changelog();
   void spoil_disk(World::Instance& instance, size_t disk);
@@ -76,8 +77,9 @@ class Schedule final : public Fate {
   Coverage& coverage_;
   const Trace& trace_;
   World* world_ = nullptr;
-  bool chaos_ = false;  // faults strike
-  int depth_ = 0;       // of acts within await points
+  bool chaos_ = false;     // faults strike
+  bool returned_ = false;  // somebody died in a restore of Mix::slow_returns
+  int depth_ = 0;          // of acts within await points
 };
 
 }  // namespace tocsin::simulation
