@@ -126,9 +126,30 @@ def check_fingerprints():
     return good
 
 
+# Members beside a time and a domain, and what becomes of the event: its weight, or None for a dead letter.
+SAMPLE_MEMBERS = (
+    ({"weight": 3}, 3), ({"weight": "1e3"}, 1000), ({"weight": "4/2"}, None), ({"weight": "1_0"}, None), ({"weight": " 5"}, None),
+    ({"latency_ms": -1}, None), ({"latency_ms": "1_0"}, None), ({"level": True}, None), ({"level": 3}, 1),
+    ({"metric": "m", "value": 1, "latency_ms": -1}, 1), ({"metric": "m", "value": 1, "latency_ms": "x"}, None),
+    ({"metric": ""}, 1), ({"metric": "", "value": 1}, None), ({"metric": "m"}, None),
+    ({"timestamp_ms": None, "ts": "2026-01-01t00:00:00z"}, 1), ({"timestamp_ms": None, "ts": "2026-01-01T00:00:60Z"}, None),
+    ({"timestamp_ms": None, "ts": "2026-02-30T00:00:00Z"}, None))
+
+
+def check_events():
+    good = True
+    for members, weight in SAMPLE_MEMBERS:
+        events, dead_letters = telemetry.events_of(json.dumps({"timestamp_ms": 1, "domain": "d"} | members).encode())
+        found = events[0].weight if events else None
+        if found != weight or dead_letters != (weight is None):
+            print(f"{members}: {found}; should be {weight}")
+            good = False
+    return good
+
+
 def main(arguments):
     with tempfile.TemporaryDirectory(prefix="tocsin-checker-") as directory:
-        good = check_fingerprints() and check_damages(Path(directory))
+        good = all([check_fingerprints(), check_events(), check_damages(Path(directory))])
     if shared() is None:
         print("SKIPPED: conformance scenarios (no shared folder; set TOCSIN_SHARED)")
         return 0 if good else 1

@@ -12,6 +12,7 @@ FIELDS = ("domain", "operation", "error_code", "level", "actor_type", "actor_id"
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 OTHERS = ("timestamp_ms", "success", "latency_ms", "labels", "weight", "metric", "value")
 CAMEL = {re.sub("_(.)", lambda m: m[1].upper(), name): name for name in FIELDS + OTHERS}
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)  # of JSON, also where it stands in a string
 NEVER = -(1 << 62)
 
 
@@ -39,11 +40,14 @@ class Written(str):
 
 def to_ms(text):
     """RFC 3339; digits beyond milliseconds are cut off."""
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", text)
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", text)
     if not match:
         raise Bad(f"not a time: {text!r}")
     zone = "+00:00" if match[4] in "Zz" else match[4]
-    seconds = int(datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").timestamp())
+    try:
+        seconds = int(datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").timestamp())
+    except ValueError as why:
+        raise Bad(f"not a time: {text!r}: {why}") from None
     return seconds * 1000 + int(((match[3] or "") + "000")[:3])
 
 
@@ -52,22 +56,14 @@ def from_ms(ms):
 
 
 def _integer(value, name):
-    try:
-        if isinstance(value, str):
-            exact = Fraction(value.strip())
-            if exact.denominator == 1:
-                return int(exact)
-    except (ValueError, ZeroDivisionError):
-        pass
+    if isinstance(value, str) and NUMBER.fullmatch(value) and (exact := Fraction(value)).denominator == 1:
+        return int(exact)
     raise Bad(f"{name} is not an integer")
 
 
 def _double(value, name):
-    try:
-        if isinstance(value, str):
-            return float(value)
-    except ValueError:
-        pass
+    if isinstance(value, str) and (NUMBER.fullmatch(value) or value in ("NaN", "Infinity", "-Infinity")):
+        return float(value)
     raise Bad(f"{name} is not a number")
 
 
@@ -102,10 +98,21 @@ def _time_of(members):
     return _integer(stamp, "ts")
 
 
-def _latency_of(members):
+def _level(value):
+    """Its name, or (an enum of proto3 JSON) its number."""
+    if isinstance(value, Written):
+        number = _integer(value, "level")
+        return LEVELS[number - 1] if 1 <= number <= len(LEVELS) else ""
+    name = _text(value, "level").upper()
+    return name if name in LEVELS else ""
+
+
+def _latency_of(members, measurement):
     if "latency_ms" not in members:
         return None
     latency = _double(members["latency_ms"], "latency_ms")
+    if measurement:
+        return None  # ignored, whatever it is
     if not math.isfinite(latency) or latency < 0:
         raise Bad("latency is not finite and >= 0")
     micros = math.floor(latency * 1000 + 0.5)
@@ -123,11 +130,11 @@ def event_of(raw):
         raise Bad("timestamp_ms must be > 0")
     texts = _labels(members)
     texts.update({name: "" for name in FIELDS})
-    texts.update({name: _text(members[name], name) if name != "level" else str(members[name]) for name in FIELDS if name in members})
-    texts["level"] = texts["level"].upper() if texts["level"].upper() in LEVELS else ""
+    texts.update({name: _level(members[name]) if name == "level" else _text(members[name], name) for name in FIELDS if name in members})
+    texts["metric"] = _text(members.get("metric", ""), "metric")
     if not 1 <= len(texts["domain"].encode()) <= 256:
         raise Bad("domain must have 1 to 256 bytes")
-    if ("metric" in members) != ("value" in members):
+    if bool(texts["metric"]) != ("value" in members):
         raise Bad("metric and value belong together")
     if "value" in members and not abs(_double(members["value"], "value")) <= 1e18:
         raise Bad("value is out of range")
@@ -138,7 +145,8 @@ def event_of(raw):
     if not 0 <= weight < 1 << 32:
         raise Bad("weight is out of range")
     failed = bool(texts["error_code"]) if success is None else not success
-    return Event(time, texts, failed, weight or 1, _latency_of(members), "metric" in members)
+    measurement = "value" in members
+    return Event(time, texts, failed, weight or 1, _latency_of(members, measurement), measurement)
 
 
 def events_of(message):
