@@ -19,6 +19,7 @@ Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store
   const std::vector<size_t> costs = group_costs(*plan_);
   for (size_t i = 0; i < costs.size(); ++i) groups_.emplace_back(options.partition, plan_->group_spaces[i].id, options.ledger, costs[i]);
   lifetimes_ = group_lifetimes(*plan_);
+  longest_interval_ = longest_interval(*plan_);
   for (const Window& window : plan_->windows) windows_.emplace_back(window, panes_);
   for (const PlannedRule& planned : plan_->rules) {
     RuleState& state = rules_.emplace_back();
@@ -229,7 +230,7 @@ Status Evaluator::process(EventTime tick) {
   run_timers(tick);
   TOCSIN_RETURN_IF_ERROR(failure_);  // expiring groups read the store, too
   TOCSIN_RETURN_IF_ERROR(evaluate_dirty(tick));
-  arrivals_.forget_up_to(tick - longest_interval(*plan_));
+  arrivals_.forget_up_to(tick - longest_interval_);
   return panes_.expire(tick);
 }
 

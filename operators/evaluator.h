@@ -179,6 +179,7 @@ class Evaluator {
   PaneStore panes_;
   std::deque<Groups> groups_;         // by group space
   std::vector<Duration> lifetimes_;   // of groups, by group space
+  Duration longest_interval_;         // of the rules
   std::vector<WindowState> windows_;  // as in the plan
   std::vector<RuleState> rules_;      // as in the plan
   std::vector<RuleFamily> families_;

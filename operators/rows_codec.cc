@@ -68,9 +68,12 @@ Result<RowsReader> RowsReader::open(const v1::Rows& rows, const RowsShape& shape
   RowsReader reader;
   reader.rows_ = &rows;
   reader.shape_ = shape;
-  for (const uint64_t threshold : column_thresholds) {
+  reader.column_thresholds_ = column_thresholds.size();
+  reader.same_thresholds_ = thresholds == column_thresholds;
+  // Unless both run the same rules, as they do but for upgrades: with many thresholds the map would cost more than many a row.
+  for (size_t column = 0; column < column_thresholds.size() && !reader.same_thresholds_; ++column) {
     // A count between two of the writer's thresholds belongs to the last own threshold that is not above the lower one.
-    const auto above = std::upper_bound(thresholds.begin(), thresholds.end(), threshold);
+    const auto above = std::upper_bound(thresholds.begin(), thresholds.end(), column_thresholds[column]);
     reader.threshold_map_.push_back(static_cast<int>(above - thresholds.begin()) - 1);
   }
   for (const uint64_t id : predicates) {
@@ -100,8 +103,8 @@ Status RowsReader::read_above(Partial& partial) const {
     return data_loss("a row's threshold counts are cut off");
   for (int i = above_position_ + 1; i < next_above_position_; i += 2) {
     const uint64_t column = rows_->above(i);
-    if (column >= threshold_map_.size()) return data_loss("a row counts above a threshold that does not exist");
-    const int own = threshold_map_[column];
+    if (column >= column_thresholds_) return data_loss("a row counts above a threshold that does not exist");
+    const int own = same_thresholds_ ? static_cast<int>(column) : threshold_map_[column];
     if (own >= 0) above.add(static_cast<uint32_t>(own), rows_->above(i + 1));
   }
   return {};

@@ -62,7 +62,9 @@ class RowsReader {
 
   const v1::Rows* rows_ = nullptr;
   RowsShape shape_;
-  std::vector<int> threshold_map_;  // column index -> own index, -1: not wanted
+  size_t column_thresholds_ = 0;
+  bool same_thresholds_ = false;
+  std::vector<int> threshold_map_;  // unless they are the same: column index -> own index, -1: not wanted
   std::vector<int> predicate_map_;  // own index -> column index, -1: not there
   size_t column_predicates_ = 0;
   size_t row_ = SIZE_MAX;
