@@ -49,7 +49,7 @@ def random_kills(run):
 SCENARIOS = [
     Scenario("kill", "kill -9 of the one process", random_kills, seconds=240),
     Scenario("kill-four", "kill -9 of one of four processes (two of each role), which may stay away", random_kills, seconds=420,
-             quick_seconds=32, processes=Service.TWO_OF_EACH_ROLE),
+             quick_seconds=46, processes=Service.TWO_OF_EACH_ROLE),
     Scenario("kill-idle", "kill -9 of one of two processes under the default `idle_timeout`", random_kills, seconds=120, processes=TWO,
              exact=False),
 ]
