@@ -93,7 +93,7 @@ Status to_status(rd_kafka_resp_err_t code, std::string_view doing, std::string_v
   return {reaction_to(code), fmt::format("{}: {} ({}){}{}", doing, what, rd_kafka_err2name(code), step.empty() ? "" : "; ", step)};
 }
 
-Status waiting_for_topic(Status status) { return status.code() == StatusCode::kNotFound ? unavailable(status.message()) : status; }
+Status waiting_for_topic(const Status& status) { return status.code() == StatusCode::kNotFound ? unavailable(status.message()) : status; }
 
 TransactionError describe(const rd_kafka_error_t& error) {
   return {rd_kafka_error_code(&error), rd_kafka_error_is_fatal(&error) != 0, rd_kafka_error_txn_requires_abort(&error) != 0,

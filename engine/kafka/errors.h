@@ -46,7 +46,7 @@ std::string_view next_step(rd_kafka_resp_err_t code);
 Status to_status(rd_kafka_resp_err_t code, std::string_view doing, std::string_view detail = {});
 
 // kNotFound as kUnavailable, for who waits: a topic may be made anew, and a broker that lags behind the others does not know of it yet.
-Status waiting_for_topic(Status status);
+Status waiting_for_topic(const Status& status);
 
 // A failed step of a transaction, as far as the reaction depends on it.
 struct TransactionError {

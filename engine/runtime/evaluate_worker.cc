@@ -329,7 +329,7 @@ bool EvaluateWorker::idle() const {
 // What a transaction that failed held is done again by the next owner: to restore it here would only delay the end.
 Status EvaluateWorker::close() {
   const auto outcome = committer_.wait();
-  const Status last = !outcome ? Status() : outcome->ok() ? write_committed(**outcome) : outcome->status();
+  Status last = !outcome ? Status() : outcome->ok() ? write_committed(**outcome) : outcome->status();
   if (!last.ok()) {
     spdlog::warn("evaluate {}: the last transaction was not completed ({}); the next owner sees to it", options_.worker, last.message());
     drop_all();

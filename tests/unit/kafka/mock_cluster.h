@@ -5,6 +5,7 @@
 // Thread: one.
 
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
 #include <memory>
