@@ -179,8 +179,12 @@ Status Evaluator::restore_groups() {
 Status Evaluator::check_group(int group_space, uint64_t group) const {
   const auto space = static_cast<size_t>(group_space);
   if (groups_[space].is_stored(group)) return {};
-  return damaged_state(options_.partition, fmt::format("rows of group {} by ({}), but not the group itself", group,
-                                                       fmt::join(plan_->group_spaces[space].by, ", ")));
+  return damaged_state(
+      options_.partition,
+      fmt::format("rows of group {} by ({}), but not the group itself. If a rule with a window of more than a day was taken "
+                  "out for long and is back, that is why: leave it out, or change one of its matchers. Otherwise it is "
+                  "damage",
+                  group, fmt::join(plan_->group_spaces[space].by, ", ")));
 }
 
 Status Evaluator::restore_last_events() {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "operators/rules/big_integer.h"
+#include "operators/rules/constant.h"
 
 namespace tocsin {
 namespace {
@@ -58,27 +59,14 @@ double to_nearest_double(const Fraction& fraction) {
   return rules::to_double(to_rational(fraction));
 }
 
-template <typename T>
-bool holds(CompareOp op, const T& left, const T& right) {
-  switch (op) {
-    case CompareOp::kLess: return left < right;
-    case CompareOp::kLessEqual: return left <= right;
-    case CompareOp::kGreater: return left > right;
-    case CompareOp::kGreaterEqual: return left >= right;
-    case CompareOp::kEqual: return left == right;
-    case CompareOp::kNotEqual: return left != right;
-  }
-  return false;
-}
-
 bool compare_fraction(const ExactComparison& comparison, const Fraction& fraction) {
   constexpr Uint128 kSmall = Uint128{1} << 63;
   if (comparison.small && fraction.numerator < kSmall && fraction.denominator < kSmall) {
     const auto left = static_cast<Int128>(fraction.numerator) * comparison.small->second;
     const auto right = static_cast<Int128>(fraction.denominator) * comparison.small->first;
-    return holds(comparison.op, left, right);
+    return rules::holds(comparison.op, left, right);
   }
-  return holds(comparison.op, to_rational(fraction), comparison.constant);
+  return rules::holds(comparison.op, to_rational(fraction), comparison.constant);
 }
 
 // The rank k = max(1, ceil(q n)) of nearest rank.
@@ -196,7 +184,7 @@ Value Program::evaluate_node(int index, GroupWindows& windows) const {
       const Value left = evaluate_node(node.left, windows);
       const Value right = evaluate_node(node.right, windows);
       if (!left.has_value() || !right.has_value()) return Value::none();
-      return Value::of_truth(holds(node.compare_op, left.number, right.number));
+      return Value::of_truth(rules::holds(node.compare_op, left.number, right.number));
     }
     case Kind::kNot: {
       const Value value = evaluate_node(node.left, windows);

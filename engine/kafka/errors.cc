@@ -56,9 +56,8 @@ std::string_view next_step(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
     case RD_KAFKA_RESP_ERR__FENCED: return "another process runs with the same `instance`; give each process a name of its own";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return "grant this user Read on the topics it reads, Read and Write on `<app>.*`, DescribeConfigs on all of them, and for `tocsin "
-             "topics "
-             "--create` also Create";
+      return "grant this user Read on the topics it reads, Read and Write on `<app>.*`, DescribeConfigs on all of them, and for "
+             "`tocsin topics --create` also Create";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED: return "grant this user Read on the consumer groups `<app>-*`";
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return "grant this user the operation on the cluster";
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:

@@ -77,18 +77,6 @@ Constant fold_tree(const Expr& expr) {
 
 }  // namespace
 
-bool holds(CompareOp op, const Rational& left, const Rational& right) {
-  switch (op) {
-    case CompareOp::kLess: return left < right;
-    case CompareOp::kLessEqual: return left <= right;
-    case CompareOp::kGreater: return left > right;
-    case CompareOp::kGreaterEqual: return left >= right;
-    case CompareOp::kEqual: return left == right;
-    case CompareOp::kNotEqual: return left != right;
-  }
-  return false;
-}
-
 std::optional<bool> truth_of(const Constant& constant) {
   switch (constant.kind) {
     case Kind::kTruth: return constant.truth;

@@ -24,7 +24,19 @@ struct Constant {
 // Folding is exact, so its cost grows with the digits; no threshold needs a thousand of them.
 inline constexpr unsigned kMaxConstantBits = 1U << 15;
 
-bool holds(CompareOp op, const Rational& left, const Rational& right);
+// Whether `left op right`: exact, if the comparisons of `T` are.
+template <typename T>
+bool holds(CompareOp op, const T& left, const T& right) {
+  switch (op) {
+    case CompareOp::kLess: return left < right;
+    case CompareOp::kLessEqual: return left <= right;
+    case CompareOp::kGreater: return left > right;
+    case CompareOp::kGreaterEqual: return left >= right;
+    case CompareOp::kEqual: return left == right;
+    case CompareOp::kNotEqual: return left != right;
+  }
+  return false;
+}
 
 // What a constant is as a truth value: a number is true if it is not 0. Nothing if it has no value.
 std::optional<bool> truth_of(const Constant& constant);

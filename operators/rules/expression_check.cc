@@ -53,7 +53,7 @@ void check_ratio(const Expr& comparison, Role role, Report& report) {
   const std::optional<Rational> constant = fold_constant(comparison.children[ratio_left ? 1 : 0]);
   if (!is_ratio(ratio) || !constant) return;
   const auto truth_at = [&](int value) {
-    return ratio_left ? holds(comparison.compare_op, value, *constant) : holds(comparison.compare_op, *constant, value);
+    return ratio_left ? holds(comparison.compare_op, Rational(value), *constant) : holds(comparison.compare_op, *constant, Rational(value));
   };
   const bool equality = comparison.compare_op == CompareOp::kEqual || comparison.compare_op == CompareOp::kNotEqual;
   const bool outside = *constant < 0 || *constant > 1;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/simulation/random.h"
 
 namespace tocsin::simulation {

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -42,12 +43,14 @@ struct Arguments {
 };
 
 thread_local uint64_t current_seed = 0;
+char defect_option[64] = "";  // how the seeded defect is asked for again; set before the threads start
 
 // A failed check aborts the process: which seed it was has to be said before.
 void tell_seed(int) {
-  char text[96];
-  const int size = std::snprintf(text, sizeof text, "\naborted in seed %llu; again: ./dev simulate --seeds 1 --from %llu --verbose\n",
-                                 static_cast<unsigned long long>(current_seed), static_cast<unsigned long long>(current_seed));
+  char text[192];
+  const int size =
+      std::snprintf(text, sizeof text, "\naborted in seed %llu; again: ./dev simulate --seeds 1 --from %llu --verbose%s\n",
+                    static_cast<unsigned long long>(current_seed), static_cast<unsigned long long>(current_seed), defect_option);
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, static_cast<size_t>(size));
   std::signal(SIGABRT, SIG_DFL);
 }
@@ -125,6 +128,7 @@ class Campaign {
     const double processor_seconds = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
     fmt::print("\n{} schedules in {:.1f} s, {:.0f} per second of processor time, {} violations\n", done_, seconds,
                static_cast<double>(done_) / processor_seconds, violations_);
+    if (next_ < end_) fmt::print("stopped after {} violations, before seed {}\n", violations_, next_);
     if (!complete && !arguments_.allow_gaps) fmt::print("not everything was met: run more seeds, or give --allow-gaps\n");
     return violations_ == 0 && (complete || arguments_.allow_gaps);
   }
@@ -181,6 +185,7 @@ int run(int argc, char** argv) {
   if (!arguments.defect.empty()) {
 #ifdef TOCSIN_TEST_SWITCHES
     test_switches::set_defect(arguments.defect);
+    std::snprintf(defect_option, sizeof defect_option, " --defect %s", arguments.defect.c_str());
 #else
     refuse("this build has no seeded defects: build the preset `faults`, as ./dev simulate --defect does");
 #endif
