@@ -17,11 +17,10 @@ namespace {
 constexpr int kRowsPerBlock = 512;
 constexpr size_t kCounterBlockBytes = 64 << 10;
 constexpr size_t kSketchBlockBytes = 16 << 10;
-// A rolled-up sketch that is longer than that becomes one t-digest, which is never longer than half of it by much. So the finer levels of a
-// group of some hundred values a second only list values, and one merge a minute is all the work.
+// A rolled-up sketch that would be longer than that as lists of values becomes one t-digest, which is never longer than half of it by much.
 constexpr size_t kSketchBytesMax = 8 << 10;
 // What a roll-up puts together before it makes a t-digest of it: one of all values costs less, and is finer, than several that are merged.
-constexpr size_t kRollUpBytesMax = 32 << 10;
+constexpr size_t kRollUpValuesMax = 16 << 10;
 // Of a window's wide panes, beside those of its narrow ones: sorting them with those at each tick costs less than what a digest would lose.
 constexpr size_t kValuesBesideDigest = 1'024;
 
@@ -71,7 +70,8 @@ void PaneStore::schedule_roll_up(int v, size_t level, EventTime start, EventTime
 void PaneStore::add(int v, EventTime effect, const std::map<EventTime, PaneRows>& panes) {
   for (const auto& [start, rows] : panes) write(v, 0, start, effect, rows);
   for (size_t level = 1; level < view(v).levels.size(); ++level) {
-    const auto& [width, retention] = view(v).levels[level];
+    const Duration width = view(v).levels[level].width;
+    const Duration retention = view(v).levels[level].retention;
     // A block's key is its pane and effect: what falls into one pane of this level has to be one set of rows.
     std::map<EventTime, std::map<uint64_t, Partial>> merged;
     for (const auto& [start, rows] : panes) {
@@ -87,7 +87,7 @@ void PaneStore::add(int v, EventTime effect, const std::map<EventTime, PaneRows>
 void PaneStore::write(int v, size_t level, EventTime start, EventTime effect, const PaneRows& rows) {
   if (start + view(v).levels[level].width + view(v).levels[level].retention <= effect) return;
   write_blocks(v, level, start, effect, rows, keys::PanePart::kCounters);
-  if (view(v).latency) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
+  if (view(v).latency && view(v).levels[level].stores_sketches) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
   index(v, level).insert(start);
   kept_.forget(v, start);
   // A parent that ends at this very tick is rolled up after the rows of the tick are in, hence `just before`.
@@ -133,33 +133,43 @@ Result<RowsReader> PaneStore::open_block(int v, keys::PanePart part, EventTime s
                           {block_.predicates().begin(), block_.predicates().end()});
 }
 
-Status PaneStore::read_pane(int v, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit) {
-  const std::string from = keys::panes(partition_, view(v).id, part, view(v).levels[level].width, start);
-  const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
+Status PaneStore::read_blocks(int v, size_t level, EventTime from, EventTime to, keys::PanePart part, const BlockVisitor& visit) {
+  const Duration width = view(v).levels[level].width;
+  const size_t prefix = keys::panes(partition_, view(v).id, part, width).size();
+  const std::unique_ptr<state::Iterator> it =
+      overlay_.scan(keys::panes(partition_, view(v).id, part, width, from), keys::panes(partition_, view(v).id, part, width, to));
   for (; it->valid(); it->next()) {
-    state::KeyReader key(it->key().substr(from.size()));
+    state::KeyReader key(it->key().substr(prefix));
+    const EventTime start{key.i64()};
     const EventTime effect{key.i64()};
-    Result<RowsReader> rows = open_block(v, part, start, it->value());
-    if (!rows.ok()) return damaged_block(v, start);
-    Partial partial;
-    while (rows->next()) {
-      if (!rows->read(start.ms, partial).ok()) return damaged_block(v, start);
-      visit(effect, rows->group(), partial);
-    }
+    if (!key.ok() || !visit(start, effect, it->value()).ok()) return damaged_block(v, start);
   }
   return it->status();
 }
 
+Status PaneStore::read_counters_of(int v, size_t level, EventTime from, EventTime to, const CountersVisitor& visit) {
+  Partial partial;
+  return read_blocks(v, level, from, to, keys::PanePart::kCounters,
+                     [&](EventTime start, EventTime effect, std::string_view block) -> Status {
+                       Result<RowsReader> rows = open_block(v, keys::PanePart::kCounters, start, block);
+                       if (!rows.ok()) return rows.status();
+                       while (rows->next()) {
+                         TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
+                         visit(effect, rows->group(), partial);
+                       }
+                       return {};
+                     });
+}
+
+size_t PaneStore::sketch_level(int v, size_t level) const {
+  while (!view(v).levels[level].stores_sketches) --level;
+  return level;
+}
+
 Status PaneStore::merge_sketch(int v, const Piece& piece, uint64_t group, WindowSketch& extremes, SketchMerger& sketches) {
-  const std::string from = keys::panes(partition_, view(v).id, keys::PanePart::kSketches, view(v).levels[piece.level].width, piece.start);
-  const std::unique_ptr<state::Iterator> it = overlay_.scan(from, state::prefix_end(from));
-  for (; it->valid(); it->next()) {
-    state::KeyReader key(it->key().substr(from.size()));
-    key.i64();                        // effect
-    if (key.u64() > group) continue;  // begins behind it
-    if (!merge_from_block(it->value(), group, extremes, sketches).ok()) return damaged_block(v, piece.start);
-  }
-  return it->status();
+  const EventTime end = piece.start + view(v).levels[piece.level].width;
+  return read_blocks(v, sketch_level(v, piece.level), piece.start, end, keys::PanePart::kSketches,
+                     [&](EventTime, EventTime, std::string_view block) { return merge_from_block(block, group, extremes, sketches); });
 }
 
 Status PaneStore::roll_up(EventTime now) {
@@ -174,24 +184,41 @@ Status PaneStore::roll_up(EventTime now) {
 
 Status PaneStore::roll_up_pane(int v, size_t level, EventTime start, EventTime end) {
   std::map<uint64_t, Partial> merged;
-  const Index& children = index(v, level - 1);
-  for (auto child = children.lower_bound(start); child != children.end() && *child < end; ++child) {
-    const auto add = [&merged](EventTime, uint64_t group, const Partial& partial) {
-      Partial& into = merged[group];
-      into.total.add(partial.total);
-      into.last_event = std::max(into.last_event, partial.last_event);
-      into.last_latency_event = std::max(into.last_latency_event, partial.last_latency_event);
-    };
-    const auto merge = [&merged](EventTime, uint64_t group, const Partial& partial) {
-      merged[group].sketch.merge(partial.sketch, kRollUpBytesMax);
-    };
-    TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kCounters, add));
-    if (view(v).latency) TOCSIN_RETURN_IF_ERROR(read_pane(v, level - 1, *child, keys::PanePart::kSketches, merge));
-  }
+  TOCSIN_RETURN_IF_ERROR(roll_up_counters(v, level, start, end, merged));
   if (merged.empty()) return {};
-  for (auto& [group, partial] : merged) partial.sketch.parts.compact_beyond(kSketchBytesMax);
+  if (view(v).latency && view(v).levels[level].stores_sketches) TOCSIN_RETURN_IF_ERROR(roll_up_sketches(v, level, start, end, merged));
   PaneRows rows(std::make_move_iterator(merged.begin()), std::make_move_iterator(merged.end()));
   write(v, level, start, end, rows);
+  return {};
+}
+
+Status PaneStore::roll_up_counters(int v, size_t level, EventTime start, EventTime end, std::map<uint64_t, Partial>& merged) {
+  return read_counters_of(v, level - 1, start, end, [&merged](EventTime, uint64_t group, const Partial& partial) {
+    Partial& into = merged[group];
+    into.total.add(partial.total);
+    into.last_event = std::max(into.last_event, partial.last_event);
+    into.last_latency_event = std::max(into.last_latency_event, partial.last_latency_event);
+  });
+}
+
+Status PaneStore::roll_up_sketches(int v, size_t level, EventTime start, EventTime end, std::map<uint64_t, Partial>& merged) {
+  std::map<uint64_t, SketchMerger> sketches;
+  const auto add = [&](EventTime child, EventTime, std::string_view block) -> Status {
+    Result<RowsReader> rows = open_block(v, keys::PanePart::kSketches, child, block);
+    if (!rows.ok()) return rows.status();
+    while (rows->next()) {
+      const StoredSketch stored = rows->stored_sketch();
+      SketchMerger& merger = sketches[rows->group()];
+      if (!merger.add(stored.parts)) return damaged_block(v, child);
+      merger.fold_beyond(kRollUpValuesMax);
+      PartialSketch& sketch = merged[rows->group()].sketch;
+      sketch.latency_min_us = std::min(sketch.latency_min_us, stored.latency_min_us);
+      sketch.latency_max_us = std::max(sketch.latency_max_us, stored.latency_max_us);
+    }
+    return {};
+  };
+  TOCSIN_RETURN_IF_ERROR(read_blocks(v, sketch_level(v, level - 1), start, end, keys::PanePart::kSketches, add));
+  for (auto& [group, merger] : sketches) merged[group].sketch.parts = merger.take_parts(kSketchBytesMax);
   return {};
 }
 
@@ -212,9 +239,10 @@ std::vector<PaneStore::Piece> PaneStore::cover(int v, EventTime from, EventTime 
   return pieces;
 }
 
-Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const RowVisitor& visit) {
+Status PaneStore::read_counters(int v, EventTime from, EventTime to, EventTime now, const CountersVisitor& visit) {
   for (const Piece& piece : cover(v, from, to, now)) {
-    TOCSIN_RETURN_IF_ERROR(read_pane(v, piece.level, piece.start, keys::PanePart::kCounters, visit));
+    const EventTime end = piece.start + view(v).levels[piece.level].width;
+    TOCSIN_RETURN_IF_ERROR(read_counters_of(v, piece.level, piece.start, end, visit));
   }
   return {};
 }
@@ -228,30 +256,33 @@ Status PaneStore::read_sketch(int window, uint64_t group, EventTime tick, Window
   size_t fine = 1;
   while (fine < levels.size() && levels[fine].width <= w.interval) ++fine;
 
+  SketchCache::Singles singles;
+  for (const Piece& piece : pieces) {
+    if (piece.level >= fine && levels[piece.level].stores_sketches) continue;
+    WindowSketch& single = singles[{piece.level, piece.start}];
+    if (auto known = kept.singles.extract({piece.level, piece.start}); !known.empty()) {
+      single = std::move(known.mapped());
+    } else {
+      TOCSIN_RETURN_IF_ERROR(merge_pieces(w.view, group, {piece}, single));
+    }
+  }
+  kept.singles = std::move(singles);
+
   const WindowSketch none;
   std::vector<const WindowSketch*> parts{&none};
   for (size_t level = levels.size(); level-- > fine;) {
-    TOCSIN_RETURN_IF_ERROR(complete_tier(w.view, group, level, pieces, *parts.front(), kept.tiers[level]));
+    TOCSIN_RETURN_IF_ERROR(complete_tier(w.view, level, pieces, *parts.front(), kept));
     parts.front() = &kept.tiers[level].sketch;
   }
-  std::map<std::pair<size_t, EventTime>, WindowSketch> panes;
   for (const Piece& piece : pieces) {
-    if (piece.level >= fine) continue;
-    WindowSketch& pane = panes[{piece.level, piece.start}];
-    if (auto known = kept.fine.extract({piece.level, piece.start}); !known.empty()) {
-      pane = std::move(known.mapped());
-    } else {
-      TOCSIN_RETURN_IF_ERROR(merge_pieces(w.view, group, {piece}, pane));
-    }
-    parts.push_back(&pane);
+    if (piece.level < fine) parts.push_back(&kept.singles.at({piece.level, piece.start}));
   }
-  kept.fine = std::move(panes);
   sketch = WindowSketch::merged(parts);
   return {};
 }
 
-Status PaneStore::complete_tier(int v, uint64_t group, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,
-                                SketchCache::Tier& tier) {
+Status PaneStore::complete_tier(int v, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,
+                                SketchCache::Entry& kept) {
   EventTime from = EventTime::max();
   EventTime to = EventTime::max();
   std::vector<Piece> own;
@@ -261,11 +292,18 @@ Status PaneStore::complete_tier(int v, uint64_t group, size_t level, const std::
     to = piece.start + view(v).levels[piece.level].width;
     if (piece.level == level) own.push_back(piece);
   }
+  SketchCache::Tier& tier = kept.tiers[level];
   if (tier.from == from && tier.to == to) return {};
   tier = {};
+  std::vector<const WindowSketch*> parts{&above};
   WindowSketch of_level;
-  TOCSIN_RETURN_IF_ERROR(merge_pieces(v, group, own, of_level));
-  tier = {from, to, WindowSketch::merged({&above, &of_level})};
+  if (view(v).levels[level].stores_sketches) {
+    TOCSIN_RETURN_IF_ERROR(merge_pieces(v, kept.key.group, own, of_level));
+    parts.push_back(&of_level);
+  } else {
+    for (const Piece& piece : own) parts.push_back(&kept.singles.at({piece.level, piece.start}));
+  }
+  tier = {from, to, WindowSketch::merged(parts)};
   tier.sketch.fold_beyond(kValuesBesideDigest);
   return {};
 }
@@ -293,7 +331,8 @@ EventTime PaneStore::first_pane(int v, EventTime from, EventTime to, Duration wi
 Status PaneStore::expire(EventTime now) {
   for (int v = 0; v < static_cast<int>(plan_.views.size()); ++v) {
     for (size_t level = 0; level < view(v).levels.size(); ++level) {
-      const auto& [width, retention] = view(v).levels[level];
+      const Duration width = view(v).levels[level].width;
+      const Duration retention = view(v).levels[level].retention;
       Index& panes = index(v, level);
       while (!panes.empty() && *panes.begin() + width + retention <= now) {
         for (const keys::PanePart part : {keys::PanePart::kCounters, keys::PanePart::kSketches}) {

@@ -51,10 +51,10 @@ class PaneStore {
   // Rolls up all panes that end at `now`. Call after the rows that take effect then have been added.
   Status roll_up(EventTime now);
 
-  using RowVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
+  using CountersVisitor = std::function<void(EventTime effect, uint64_t group, const Partial& partial)>;
   // Visits the rows of all panes in [from, to), the coarsest ended panes that fit; their partials have counters only.
   // `now`: what ended at or before it is closed.
-  Status read_counters(int view, EventTime from, EventTime to, EventTime now, const RowVisitor& visit);
+  Status read_counters(int view, EventTime from, EventTime to, EventTime now, const CountersVisitor& visit);
   // Puts the sketches of one group in a window of the plan at a tick together. The same for the same rows, whatever was asked before.
   Status read_sketch(int window, uint64_t group, EventTime tick, WindowSketch& sketch);
 
@@ -83,10 +83,17 @@ class PaneStore {
   void write_blocks(int view, size_t level, EventTime start, EventTime effect, const PaneRows& rows, keys::PanePart part);
   void schedule_roll_up(int view, size_t level, EventTime start, EventTime now);
   Status roll_up_pane(int view, size_t level, EventTime start, EventTime end);
-  Status read_pane(int view, size_t level, EventTime start, keys::PanePart part, const RowVisitor& visit);
-  // Puts together what the window's panes of a level and those above it hold, unless it is kept; `above`: without this level.
-  Status complete_tier(int view, uint64_t group, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above,
-                       SketchCache::Tier& tier);
+  Status roll_up_counters(int view, size_t level, EventTime start, EventTime end, std::map<uint64_t, Partial>& merged);
+  Status roll_up_sketches(int view, size_t level, EventTime start, EventTime end, std::map<uint64_t, Partial>& merged);
+  using BlockVisitor = std::function<Status(EventTime start, EventTime effect, std::string_view block)>;
+  // Visits the blocks of all panes of a level that begin in [from, to).
+  Status read_blocks(int view, size_t level, EventTime from, EventTime to, keys::PanePart part, const BlockVisitor& visit);
+  Status read_counters_of(int view, size_t level, EventTime from, EventTime to, const CountersVisitor& visit);
+  // The level at or below `level` that has its sketches.
+  size_t sketch_level(int view, size_t level) const;
+  // Puts together what the window's panes of a level and those above it hold, unless it is kept; `above`: without this level. The singles
+  // of the window are there.
+  Status complete_tier(int view, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above, SketchCache::Entry& kept);
   // What one group has in them all.
   Status merge_pieces(int view, uint64_t group, const std::vector<Piece>& pieces, WindowSketch& sketch);
   Status merge_sketch(int view, const Piece& piece, uint64_t group, WindowSketch& extremes, SketchMerger& sketches);

@@ -15,6 +15,9 @@
 namespace tocsin {
 namespace {
 
+// Sketches of this width are not stored where those of the level below are kept for the length of every window anyway: to write all values
+// down once more would cost more than to read five blocks instead of one when an alert is published.
+constexpr Duration kPutTogetherLate{5'000};
 constexpr std::array<int64_t, 6> kLadderMs = {1000, 5000, 60'000, 300'000, 3'600'000, 21'600'000};
 
 std::vector<std::string> sorted_by_bytes(std::vector<std::string> names) {
@@ -186,7 +189,8 @@ class PlanBuilder : public AggregateResolver {
     return static_cast<int>(plan_->views.size()) - 1;
   }
 
-  // The view's pane is what divides all that its windows do; above it lie the ladder's steps up to the longest window.
+  // The view's pane is what divides all that its windows do; above it lie the ladder's steps up to the longest window. Panes no narrower
+  // than a window's step are read at its tail, so they are kept for its length; the others until they are rolled up.
   void set_levels(int index) {
     View& view = plan_->views[static_cast<size_t>(index)];
     std::vector<const Window*> windows;
@@ -198,12 +202,20 @@ class PlanBuilder : public AggregateResolver {
       for (const int64_t part : {window->interval.ms, window->step.ms, window->offset.ms}) view.pane.ms = std::gcd(view.pane.ms, part);
       longest = std::max(longest, window->length);
     }
-    view.levels.push_back({view.pane, {}});
+    view.levels.push_back({.width = view.pane, .retention = {}});
     for (const int64_t width : kLadderMs) {
-      if (width > view.pane.ms && width % view.pane.ms == 0 && width <= longest.ms) view.levels.push_back({{width}, {}});
+      if (width > view.pane.ms && width % view.pane.ms == 0 && width <= longest.ms)
+        view.levels.push_back({.width = {width}, .retention = {}});
+    }
+    for (size_t i = 1; i < view.levels.size(); ++i) {
+      const auto keeps_below = [&view, i](const Window* window) { return view.levels[i - 1].width >= window->step; };
+      view.levels[i].stores_sketches =
+          view.levels[i].width != kPutTogetherLate || !std::all_of(windows.begin(), windows.end(), keeps_below);
     }
     for (size_t i = 0; i < view.levels.size(); ++i) {
-      const Duration next = i + 1 < view.levels.size() ? view.levels[i + 1].width : view.levels[i].width;
+      size_t rolled_up = i + 1;
+      while (rolled_up < view.levels.size() && !view.levels[rolled_up].stores_sketches) ++rolled_up;
+      const Duration next = view.levels[rolled_up < view.levels.size() ? rolled_up : i].width;
       for (const Window* window : windows) {
         Duration reach = window->offset + window->interval + next;
         if (view.levels[i].width >= window->step) reach = reach + window->length + window->step;

@@ -43,6 +43,8 @@ struct SlotMatcher {
 struct Level {
   Duration width;
   Duration retention;  // how long after its end a pane of this level may still be read
+  // False: sketches of this level are put together from those of the level below whenever somebody asks for one.
+  bool stores_sketches = true;
 };
 
 struct View {

@@ -110,6 +110,11 @@ Status RowsReader::read_above(Partial& partial) const {
   return {};
 }
 
+StoredSketch RowsReader::stored_sketch() const {
+  const int i = static_cast<int>(row_);
+  return {rows_->latency_min_us(i), rows_->latency_max_us(i), rows_->sketch(i)};
+}
+
 Status RowsReader::read(int64_t pane_start_ms, Partial& partial) const {
   const int i = static_cast<int>(row_);
   if (shape_.sketches) {

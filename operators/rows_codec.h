@@ -40,6 +40,13 @@ class RowsWriter {
   int64_t last_pane_ = 0;
 };
 
+// The sketch of a stored row as it lies there. Whether `parts` are sound says SketchMerger::add().
+struct StoredSketch {
+  uint64_t latency_min_us;
+  uint64_t latency_max_us;
+  std::string_view parts;
+};
+
 class RowsReader {
  public:
   // `thresholds`: of the view as the reader has it; `column_thresholds` as the writer had it. A threshold that the writer lacked counts
@@ -56,6 +63,8 @@ class RowsReader {
   // Fills `partial` with the columns of the row, and leaves the rest of it as it is. kDataLoss if its sketch or threshold counts are
   // damaged.
   Status read(int64_t pane_start_ms, Partial& partial) const;
+  // Good for as long as the rows are.
+  StoredSketch stored_sketch() const;
 
  private:
   Status read_above(Partial& partial) const;

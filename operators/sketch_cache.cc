@@ -18,7 +18,7 @@ SketchCache::Entry& SketchCache::of(const Key& key, size_t levels) {
 void SketchCache::forget(int view, EventTime start) {
   for (Entry& entry : entries_) {
     if (entry.key.view != view) continue;
-    for (size_t level = 0; level < entry.tiers.size(); ++level) entry.fine.erase({level, start});
+    for (size_t level = 0; level < entry.tiers.size(); ++level) entry.singles.erase({level, start});
     for (Tier& tier : entry.tiers) {
       if (tier.from <= start && start < tier.to) tier = {};
     }
@@ -31,7 +31,7 @@ size_t SketchCache::memory_bytes() const {
   for (const Entry& entry : entries_) {
     bytes += sizeof(Entry) + kNodeBytes;
     for (const Tier& tier : entry.tiers) bytes += sizeof(tier) + tier.sketch.heap_bytes();
-    for (const auto& [start, pane] : entry.fine) bytes += sizeof(start) + sizeof(pane) + kNodeBytes + pane.heap_bytes();
+    for (const auto& [start, pane] : entry.singles) bytes += sizeof(start) + sizeof(pane) + kNodeBytes + pane.heap_bytes();
   }
   return bytes;
 }

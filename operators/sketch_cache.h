@@ -7,7 +7,7 @@
 // new at each; to put all together again, tick by tick, would cost more than all else about an alert.
 //
 //   window   |..|......|..............|......|..|
-//   fine     |..|                           |..|     kept one by one
+//   singles  |..|                           |..|     kept one by one: between two ticks, and where the level stores no sketches
 //   tier 1      |<--------------------------->|      merged: tier 2 and the panes of level 1
 //   tier 2             |<------------>|              merged: panes of level 2
 //
@@ -44,11 +44,12 @@ class SketchCache {
     EventTime to = EventTime::min();
     WindowSketch sketch;
   };
-  // The level is in the key of `fine`, too: of the same start a window has now a narrow pane and later a wider one.
+  // Panes by level and start: of the same start a window has now a narrow one and later a wider one.
+  using Singles = std::map<std::pair<size_t, EventTime>, WindowSketch>;
   struct Entry {
     Key key;
-    std::vector<Tier> tiers;                                    // by level of panes
-    std::map<std::pair<size_t, EventTime>, WindowSketch> fine;  // by level and start
+    std::vector<Tier> tiers;  // by level of panes
+    Singles singles;
   };
 
   // What is kept for that window and group, or an empty entry in the place of the one that nobody has asked for the longest. Good for until

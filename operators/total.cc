@@ -94,11 +94,11 @@ uint64_t Total::count_above(int threshold) const {
   return sum;
 }
 
-void PartialSketch::merge(const PartialSketch& other, size_t bytes_max) {
+void PartialSketch::merge(const PartialSketch& other) {
   latency_min_us = std::min(latency_min_us, other.latency_min_us);
   latency_max_us = std::max(latency_max_us, other.latency_max_us);
   parts.append(other.parts);
-  parts.compact_beyond(bytes_max);
+  parts.compact_beyond(kBytesMax);
 }
 
 void Partial::merge(const Partial& other) {

@@ -81,7 +81,7 @@ struct PartialSketch {
   // Parts of hot groups become one when they are this long: it bounds what a group takes in memory until its row is written.
   static constexpr size_t kBytesMax = 16 << 10;
 
-  void merge(const PartialSketch& other, size_t bytes_max = kBytesMax);
+  void merge(const PartialSketch& other);
 };
 
 // One group's part in one pane of one view.

@@ -1,5 +1,7 @@
 #include "operators/sketch/sketch_parts.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -27,6 +29,25 @@ class PartReader {
 
   // Up to 32 bits, in at most five bytes.
   bool varint(uint32_t& out) {
+    // A difference of two latencies seldom takes more than two.
+    if (end_ - at_ >= 2) {
+      const auto first = static_cast<uint8_t>(at_[0]);
+      const auto second = static_cast<uint8_t>(at_[1]);
+      if (first < 0x80) {
+        out = first;
+        at_ += 1;
+        return true;
+      }
+      if (second < 0x80) {
+        out = (first & 0x7fU) | uint32_t{second} << 7;
+        at_ += 2;
+        return true;
+      }
+    }
+    return long_varint(out);
+  }
+
+  bool long_varint(uint32_t& out) {
     uint64_t value = 0;
     for (int shift = 0; shift < 35; shift += 7) {
       if (at_ == end_) return false;
@@ -40,11 +61,12 @@ class PartReader {
     return false;
   }
 
-  // Calls visit(value) for the values of a part whose kind has been read.
+  // How many values a part lists whose kind has been read.
+  bool count(uint32_t& out) { return varint(out) && out != 0 && out <= SketchParts::kValuesMax; }
+
+  // Calls visit(value) for so many values.
   template <typename Visit>
-  bool values(const Visit& visit) {
-    uint32_t count = 0;
-    if (!varint(count) || count == 0 || count > SketchParts::kValuesMax) return false;
+  bool values(uint32_t count, const Visit& visit) {
     uint64_t value = 0;
     for (uint32_t i = 0; i < count; ++i) {
       uint32_t step = 0;
@@ -73,11 +95,12 @@ bool is_sound(std::string_view bytes) {
   PartReader in(bytes);
   while (!in.at_end()) {
     char kind = 0;
+    uint32_t count = 0;
     std::string_view digest;
     if (!in.kind(kind)) return false;
     switch (kind) {
       case kValues:
-        if (!in.values([](uint32_t) {})) return false;
+        if (!in.count(count) || !in.values(count, [](uint32_t) {})) return false;
         break;
       case kDigest:
         if (!in.digest(digest) || !TDigest::decode(digest)) return false;
@@ -99,13 +122,17 @@ std::optional<SketchParts> SketchParts::from_bytes(std::string_view bytes) {
 
 void SketchParts::add_values(std::span<const uint32_t> values) {
   TOCSIN_CHECK(!values.empty() && values.size() <= kValuesMax, "a part lists 1 to kValuesMax values");
-  bytes_.push_back(kValues);
-  put_varint(bytes_, values.size());
+  constexpr size_t kVarintMax = 5;
+  std::array<char, 1 + kVarintMax * (1 + kValuesMax)> part;
+  char* end = part.data();
+  *end++ = kValues;
+  end = put_varint(end, static_cast<uint32_t>(values.size()));
   uint32_t last = 0;
   for (const uint32_t value : values) {
-    put_varint(bytes_, value - last);
+    end = put_varint(end, value - last);
     last = value;
   }
+  bytes_.append(part.data(), end);
 }
 
 void SketchParts::add_digest(const TDigest& digest) {
@@ -121,12 +148,19 @@ void SketchParts::compact() {
   merger.add(*this);
   bytes_.clear();
   if (merger.digest_.empty() && merger.values_.size() <= kValuesMax) {
-    sort_ascending(std::span(merger.values_));
-    if (!merger.values_.empty()) add_values(merger.values_);
+    add_sorted(merger.values_);
   } else {
     add_digest(merger.take());
   }
   bytes_.shrink_to_fit();
+}
+
+// In as many lists as they need.
+void SketchParts::add_sorted(std::span<uint32_t> values) {
+  sort_ascending(values);
+  for (; !values.empty(); values = values.subspan(std::min(values.size(), kValuesMax))) {
+    add_values(values.first(std::min(values.size(), kValuesMax)));
+  }
 }
 
 void SketchMerger::add(const SketchParts& parts) { TOCSIN_CHECK(add(parts.bytes()), "parts that were checked are sound"); }
@@ -135,10 +169,14 @@ bool SketchMerger::add(std::string_view bytes) {
   PartReader in(bytes);
   while (!in.at_end()) {
     char kind = 0;
+    uint32_t count = 0;
     std::string_view encoded;
     if (!in.kind(kind)) return false;
     if (kind == kValues) {
-      if (!in.values([this](uint32_t value) { values_.push_back(value); })) return false;
+      if (!in.count(count)) return false;
+      values_.resize(values_.size() + count);
+      uint32_t* at = values_.data() + values_.size() - count;
+      if (!in.values(count, [&at](uint32_t value) { *at++ = value; })) return false;
     } else if (kind == kDigest) {
       if (!in.digest(encoded)) return false;
       const std::optional<TDigest> digest = TDigest::decode(encoded);
@@ -151,10 +189,30 @@ bool SketchMerger::add(std::string_view bytes) {
   return true;
 }
 
-TDigest SketchMerger::take() {
+void SketchMerger::fold_beyond(size_t values) {
+  if (values_.size() <= values) return;
   sort_ascending(std::span(values_));
   digest_.add_sorted(std::span<const uint32_t>(values_));
   values_.clear();
+}
+
+SketchParts SketchMerger::take_parts(size_t list_bytes_max) {
+  SketchParts parts;
+  // A listed value takes a byte at least.
+  if (digest_.empty() && values_.size() <= list_bytes_max) {
+    parts.add_sorted(values_);
+    if (parts.bytes().size() <= list_bytes_max) {
+      values_.clear();
+      return parts;
+    }
+    parts = {};
+  }
+  parts.add_digest(take());
+  return parts;
+}
+
+TDigest SketchMerger::take() {
+  fold_beyond(0);
   return std::exchange(digest_, TDigest());
 }
 

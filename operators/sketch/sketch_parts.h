@@ -47,7 +47,9 @@ class SketchParts {
   size_t heap_bytes() const { return bytes_.capacity() > sizeof(std::string) ? bytes_.capacity() : 0; }
 
  private:
+  friend class SketchMerger;
   void compact();
+  void add_sorted(std::span<uint32_t> values);
 
   std::string bytes_;
 };
@@ -60,6 +62,10 @@ class SketchMerger {
   [[nodiscard]] bool add(std::string_view bytes);
   // The single values among what was added, in no order; digests stay.
   std::vector<uint32_t> take_values() { return std::exchange(values_, {}); }
+  // As parts for keeping: lists, if there are only values and they take up to so many bytes, else one t-digest. Empty after it.
+  SketchParts take_parts(size_t list_bytes_max);
+  // Makes a digest of the values once there are more than so many, which bounds the memory they take.
+  void fold_beyond(size_t values);
   // All that was added; the merger is empty after it.
   TDigest take();
 

@@ -15,4 +15,11 @@ inline void put_varint(std::string& out, uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 
+// At `out`, which has room for five bytes; returns where it ends.
+inline char* put_varint(char* out, uint32_t value) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+  *out++ = static_cast<char>(value);
+  return out;
+}
+
 }  // namespace tocsin

@@ -219,13 +219,22 @@ TEST(Golden, SignalsAreObjectsOfOneLine) {
 }
 
 TEST(Golden, AnotherVersionsLogIsGoneOnWith) {
-  const std::vector<std::string> expected = alerts_of_whole_run();
+  const std::vector<std::string> expected = alerts_of_whole_run(kShortLife);
   ASSERT_THAT(expected, SizeIs(8));
-  EXPECT_EQ(alerts_going_on_from(load("run.v1")), expected);
+  EXPECT_EQ(alerts_going_on_from(load("run.v2"), kShortLife), expected);
+  // From before sketches of five seconds were left out.
+  EXPECT_EQ(alerts_going_on_from(load("run.v1"), kShortLife), expected);
   // From before position rows said where they lie in the changelog.
-  EXPECT_EQ(alerts_going_on_from(load("run.v1-1")), expected);
+  EXPECT_EQ(alerts_going_on_from(load("run.v1-1"), kShortLife), expected);
   // From before there were versions in rows and frames.
-  EXPECT_EQ(alerts_going_on_from(load("run.v0")), expected);
+  EXPECT_EQ(alerts_going_on_from(load("run.v0"), kShortLife), expected);
+}
+
+TEST(Golden, AnotherVersionsPanesAreGoneOnWith) {
+  const std::vector<std::string> expected = alerts_of_whole_run(kLongLife);
+  ASSERT_THAT(expected, SizeIs(testing::Ge(10U)));
+  // From before sketches of five seconds were left out.
+  EXPECT_EQ(alerts_going_on_from(load("long_run.v1"), kLongLife), expected);
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "tests/golden/run.h"
 
-#include "tests/unit/runtime/engine_fixture.h"
-
 namespace tocsin::golden {
 namespace {
 
 // At the stop: one instance fires, one is pending, one has a cooldown to remember, and rows wait for their tick.
-constexpr const char* kRules = R"(
+constexpr const char* kShortRules = R"(
 groups:
 - name: g
   interval: 1s
@@ -25,11 +23,27 @@ groups:
     cooldown: 12s
 )";
 
-constexpr int kSecondsBeforeStop = 8;
-constexpr int kSecondsInAll = 24;
+// Latencies rise by 10 ms a second. Each rule's `value` is a quantile of panes of all widths, at a tick of its own after the stop.
+constexpr const char* kLongRules = R"(
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - {alert: P90Above720, expr: 'p90[70s] > 720ms'}
+  - {alert: P90Above760, expr: 'p90[70s] > 760ms'}
+  - {alert: P90Above800, expr: 'p90[70s] > 800ms'}
+  - {alert: P90Above900, expr: 'p90[70s] > 900ms'}
+  - {alert: P50Above450, expr: 'p50[70s] > 450ms'}
+  - {alert: P50Above500, expr: 'p50[70s] > 500ms'}
+  - {alert: P50Above600, expr: 'p50[70s] > 600ms'}
+  - {alert: P10Above50, expr: 'quantile(0.1)[90s] > 50ms'}
+  - {alert: P10Above90, expr: 'quantile(0.1)[90s] > 90ms'}
+  - {alert: P10Above150, expr: 'quantile(0.1)[90s] > 150ms'}
+)";
 
-// The telemetry of one second: eu fails from the third on, us is slow from the sixth on, and in every fifth asia has a burst.
-void feed_second(Engine& engine, int second) {
+// The telemetry of a second of the short life: eu fails from the third on, us is slow from the sixth on, and in every fifth asia has a
+// burst.
+void feed_short(Engine& engine, int second) {
   const int64_t at = second * 1'000;
   const char* const failed = second % 12 >= 3 ? R"(,"success":false)" : "";
   const char* const slow = second >= 6 ? "350.5" : "20";
@@ -40,7 +54,14 @@ void feed_second(Engine& engine, int second) {
   engine.run(3);
 }
 
-std::shared_ptr<const Plan> plan() { return plan_of(kRules); }
+void feed_long(Engine& engine, int second) {
+  for (const int64_t ms : {200, 700}) {
+    engine.feed(0, event_at(second * 1'000 + ms, fmt::format(R"(,"latency_ms":{})", 10 * second + ms / 100)));
+  }
+  engine.feed(1, event_at(second * 1'000 + 300, R"(,"success":false)"));
+  engine.run(3);
+}
+
 EngineOptions engine_options() { return {.inputs = 2}; }
 
 std::vector<log::TopicPartition> topics() { return {{"in", 0}, {"in", 1}, {"partials", 0}, {"changelog", 0}, {"alerts", 0}}; }
@@ -112,15 +133,18 @@ void append_kept_records(const Entries& kept, const log::TopicPartition& partiti
   }
 }
 
-void run_seconds(Engine& engine, int from, int to) {
-  for (int second = from; second < to; ++second) feed_second(engine, second);
+void run_seconds(Engine& engine, const Life& life, int from, int to) {
+  for (int second = from; second < to; ++second) life.feed_second(engine, second);
 }
 
 }  // namespace
 
-Entries run_to_keep() {
-  Engine engine(plan(), engine_options());
-  run_seconds(engine, 0, kSecondsBeforeStop);
+const Life kShortLife{kShortRules, feed_short, 8, 24};
+const Life kLongLife{kLongRules, feed_long, 78, 130};
+
+Entries run_to_keep(const Life& life) {
+  Engine engine(plan_of(life.rules), engine_options());
+  run_seconds(engine, life, 0, life.seconds_before_stop);
   engine.crash();
   Entries entries{{"clock", std::to_string(engine.now_ms)}};
   for (const log::TopicPartition& partition : topics()) {
@@ -139,22 +163,22 @@ Entries run_to_keep() {
   return entries;
 }
 
-std::vector<std::string> alerts_of_whole_run() {
-  Engine engine(plan(), engine_options());
-  run_seconds(engine, 0, kSecondsInAll);
+std::vector<std::string> alerts_of_whole_run(const Life& life) {
+  Engine engine(plan_of(life.rules), engine_options());
+  run_seconds(engine, life, 0, life.seconds_in_all);
   engine.drain();
   return sorted_lines(engine.alerts());
 }
 
-std::vector<std::string> alerts_going_on_from(const Entries& kept) {
-  Engine engine(plan(), engine_options());
+std::vector<std::string> alerts_going_on_from(const Entries& kept, const Life& life) {
+  Engine engine(plan_of(life.rules), engine_options());
   engine.crash();
   engine.now_ms = std::stoll(bytes_of(kept, "clock"));
   for (const log::TopicPartition& partition : topics()) append_kept_records(kept, partition, engine);
   append_up_to(engine, {"partials", 0}, std::stoll(bytes_of(kept, "offset.partials.0")));
   commit_kept_offsets(kept, engine);
   engine.start();
-  run_seconds(engine, kSecondsBeforeStop, kSecondsInAll);
+  run_seconds(engine, life, life.seconds_before_stop, life.seconds_in_all);
   engine.drain();
   return sorted_lines(engine.alerts());
 }

@@ -317,13 +317,15 @@ Entries signals() {
   return {{"status", status_to_json(status, "host-1")}};
 }
 
+Entries short_run() { return run_to_keep(kShortLife); }
+
 }  // namespace
 
 const std::vector<Sample>& samples() {
   static const std::vector<Sample> all{
       {"keys.v1", keys_of_state}, {"names.v1", names},     {"sketches.v1", sketches},         {"blocks.v1", blocks},
       {"frames.v1", frames},      {"offsets.v1", offsets}, {"changelog.v1", changelog},       {"alerts.v1", alerts},
-      {"signals.v1", signals},    {"run.v1", run_to_keep}, {"dead_letters.v1", dead_letters},
+      {"signals.v1", signals},    {"run.v2", short_run},   {"dead_letters.v1", dead_letters},
   };
   return all;
 }

@@ -90,7 +90,7 @@ TEST_F(Versions, AStoreOfANewerVersionIsRefused) {
   batch.put(keys::position(0), row.SerializeAsString());
   ASSERT_TRUE(engine.store->write(batch).ok());
   engine.start();
-  expect_refused(failure_of(engine), "the state of partials partition 0 has format 2");
+  expect_refused(failure_of(engine), "the state of partials partition 0 has format 3");
   EXPECT_EQ(position().format(), state_format() + 1);
 }
 
@@ -100,7 +100,7 @@ TEST_F(Versions, AChangelogOfANewerVersionIsRefusedBeforeItIsCopied) {
   engine.crash();
   append("changelog", keys::position(0), row.SerializeAsString());
   engine.start();
-  expect_refused(failure_of(engine), "the state of partials partition 0 has format 2");
+  expect_refused(failure_of(engine), "the state of partials partition 0 has format 3");
   EXPECT_EQ(position().format(), state_format());
 }
 

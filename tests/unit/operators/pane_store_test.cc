@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "operators/sketch_block.h"
 #include "state/memory_store.h"
 #include "tests/unit/operators/support.h"
 
@@ -134,6 +135,81 @@ TEST(PanesOfOddIntervals, AWindowThatIsAskedForAgainIsWhatIsReadForTheFirstTime)
     ASSERT_EQ(again.count(), first.count()) << i;
     ASSERT_EQ(again.quantile(0.5), first.quantile(0.5)) << i;
   }
+}
+
+// A view of 70 s at ticks of a second: panes of 1, 5 and 60 s.
+class LongerPanes : public testing::Test {
+ protected:
+  LongerPanes()
+      : plan(plan_of(rules_text({{"expr: p50[70s] > 1ms", "by: [domain]", "interval: 1s"}}))), overlay(store), panes(*plan, overlay, 0) {}
+
+  // Row i is of the pane of the i-th `pane` and of group 0.
+  void add(int from, int to, size_t values) {
+    const Duration width = plan->views[0].pane;
+    for (int i = from; i < to; ++i) {
+      const EventTime start = begin + Duration{width.ms * i};
+      panes.add(0, start + width, {{start, {{0, row_of(static_cast<uint32_t>(1'000 * i + 1), values)}}}});
+      const Status status = panes.roll_up(start + width);
+      ASSERT_TRUE(status.ok()) << status.message();
+    }
+  }
+  std::vector<std::string> sketch_blocks(int64_t width_ms) {
+    std::vector<std::string> blocks;
+    const std::string from = keys::panes(0, plan->views[0].id, keys::PanePart::kSketches, Duration{width_ms});
+    for (const auto it = overlay.scan(from, state::prefix_end(from)); it->valid(); it->next()) blocks.emplace_back(it->value());
+    return blocks;
+  }
+  SketchMerger merged(const std::vector<std::string>& blocks) {
+    SketchMerger merger;
+    WindowSketch extremes;
+    for (const std::string& block : blocks) EXPECT_TRUE(merge_from_block(block, 0, extremes, merger).ok());
+    return merger;
+  }
+
+  const EventTime begin = floor_to(kStart, Duration{60'000});
+  std::shared_ptr<const Plan> plan;
+  state::MemoryStore store;
+  state::Overlay overlay;
+  PaneStore panes;
+};
+
+TEST_F(LongerPanes, OfAMinuteHaveAllValuesOfThoseOfASecondAndNoneIsStoredBetween) {
+  ASSERT_EQ(plan->views[0].pane.ms, 250);
+  add(0, 240, 3);
+  EXPECT_EQ(sketch_blocks(250).size(), 240U);
+  EXPECT_EQ(sketch_blocks(1'000).size(), 60U);
+  EXPECT_TRUE(sketch_blocks(5'000).empty());
+  std::vector<uint32_t> values = merged(sketch_blocks(60'000)).take_values();
+  std::sort(values.begin(), values.end());
+  ASSERT_EQ(values.size(), 720U);
+  for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], i / 3 * 1'000 + 1);
+}
+
+TEST_F(LongerPanes, OfManyValuesAreOneDigest) {
+  add(0, 240, 100);
+  const std::vector<std::string> blocks = sketch_blocks(60'000);
+  SketchMerger merger = merged(blocks);
+  EXPECT_TRUE(merger.take_values().empty());
+  const TDigest digest = merger.take();
+  EXPECT_EQ(digest.count(), 24'000U);
+  EXPECT_EQ(digest.min(), 1);
+  EXPECT_EQ(digest.max(), 239'001);
+  EXPECT_LT(blocks.at(0).size(), size_t{9} << 10);
+}
+
+TEST_F(LongerPanes, DamageIsToldOfWhenTheyAreRolledUp) {
+  add(0, 239, 3);
+  const std::string key = keys::pane_block(0, plan->views[0].id, keys::PanePart::kSketches, Duration{1'000}, begin + Duration{7'000},
+                                           begin + Duration{8'000}, 0);
+  v1::PaneBlock block;
+  ASSERT_TRUE(block.ParseFromString(**overlay.get(key)));
+  block.mutable_rows()->mutable_sketch(0)->back() = static_cast<char>(0x80);  // a varint without its end
+  overlay.put(key, block.SerializeAsString());
+  const EventTime end = begin + Duration{60'000};
+  panes.add(0, end, {{end - Duration{250}, {{0, row_of(5, 3)}}}});
+  const Status status = panes.roll_up(end);
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find(format_rfc3339(begin.ms + 7'000)), std::string::npos) << status.message();
 }
 
 TEST_F(Panes, MoreWindowsThanAreKeptAreAllRight) {

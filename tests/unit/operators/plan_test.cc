@@ -1,5 +1,6 @@
 #include "operators/plan.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -121,6 +122,36 @@ TEST(Plan, EachLevelDividesTheNextAndThePaneIsTheFirst) {
     const bool fine_enough = window.step == view.pane || std::any_of(view.levels.begin(), view.levels.end(), is_step);
     EXPECT_TRUE(fine_enough) << view.description;
     EXPECT_GE(view.levels.back().retention, window.length + window.offset) << view.description;
+  }
+}
+
+// Level by level, `-` for those whose sketches are put together from the level below.
+std::string sketch_levels(const std::string& expr, const std::string& interval) {
+  const auto plan = plan_of(rules_text({{"expr: '" + expr + "'", "interval: " + interval}}));
+  std::string text;
+  for (const Level& level : plan->views.at(0).levels) text += fmt::format("{}{} ", level.stores_sketches ? "" : "-", level.width.ms);
+  return text;
+}
+
+TEST(Plan, SketchesOfFiveSecondsAreLeftOutWhereTheLevelBelowIsKeptForAllWindows) {
+  EXPECT_EQ(sketch_levels("p99[5m] > 1ms", "1s"), "1000 -5000 60000 300000 ");
+  EXPECT_EQ(sketch_levels("p99[5m] > 1ms", "250ms"), "250 1000 -5000 60000 300000 ");
+  EXPECT_EQ(sketch_levels("p99[30s] > 1ms", "1s"), "250 1000 -5000 ");
+  // The tail of an hour's window moves by five seconds: nothing finer is kept for as long.
+  EXPECT_EQ(sketch_levels("p99[1h] > 1ms", "1s"), "1000 5000 60000 300000 3600000 ");
+  EXPECT_EQ(sketch_levels("p99[1h] > 1ms and p99[5m] > 1ms", "1s"), "1000 5000 60000 300000 3600000 ");
+  EXPECT_EQ(sketch_levels("p99[6h] > 1ms and p99[10s] > 1ms", "1s"), "250 1000 5000 60000 300000 3600000 21600000 ");
+}
+
+TEST(Plan, ALevelIsKeptUntilTheNextOneWithSketchesHasBeenMadeOfIt) {
+  const auto plan =
+      plan_of(rules_text({{"expr: 'p99[5m] > 1ms'", "interval: 1s"}, {"expr: 'p99{domain=\"a\"}[24h] > 1ms'", "interval: 1s"}}));
+  for (const View& view : plan->views) {
+    for (size_t from = 0, to = 1; to < view.levels.size(); ++to) {
+      if (!view.levels[to].stores_sketches) continue;
+      EXPECT_GE(view.levels[from].retention, view.levels[to].width) << view.description << " " << from;
+      from = to;
+    }
   }
 }
 

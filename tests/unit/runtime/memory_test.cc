@@ -358,6 +358,16 @@ TEST(MemoryBudget, WorkersThatMemoryCarriesLeaveHalfOfIt) {
   }
 }
 
+TEST(MemoryBudget, WhatQueuesDoNotNeedTheOthersHave) {
+  const size_t memory = size_t{4} << 30;
+  const MemoryBudget budget = divide_memory(memory, 2, 2);
+  EXPECT_EQ(budget.queue_bytes, size_t{8} << 20);
+  EXPECT_GT(budget.store_bytes, memory / 7);
+  // With little memory a queue is three sixteenths of it.
+  const size_t little = size_t{128} << 20;
+  EXPECT_EQ(divide_memory(little, 2, 2).queue_bytes, (little - process_bytes(4)) / 16 * 3 / 4);
+}
+
 TEST(MemoryBudget, TheSharesNeverAddUpToMoreThanTheWhole) {
   for (const size_t memory : {size_t{128} << 20, size_t{2} << 30, size_t{64} << 30}) {
     for (const auto& [aggregates, evaluates] : {std::pair(1, 1), {4, 1}, {6, 4}, {8, 0}, {0, 3}}) {

@@ -89,6 +89,58 @@ TEST(SketchParts, CompactingFewValuesListsThemInOrder) {
   EXPECT_TRUE(nothing.empty());
 }
 
+TEST(SketchMerger, GivesListsInOrderOfTheirValuesIfTheyAreShort) {
+  SketchParts parts;
+  for (const uint32_t value : {70'000U, 5U, 300U}) parts.add_values(std::vector<uint32_t>{value});
+  SketchMerger merger;
+  merger.add(parts);
+  SketchParts sorted;
+  sorted.add_values(std::vector<uint32_t>{5, 300, 70'000});
+  EXPECT_EQ(merger.take_parts(100).bytes(), sorted.bytes());
+  EXPECT_TRUE(merger.take().empty());
+}
+
+TEST(SketchMerger, GivesAsManyListsAsTheValuesNeed) {
+  const std::vector<uint32_t> all = lognormal(1'500, 6);
+  SketchMerger merger;
+  for (size_t from = 0; from < all.size(); from += 500) {
+    SketchParts parts;
+    parts.add_values(std::span(all).subspan(from, 500));
+    merger.add(parts);
+  }
+  const SketchParts kept = merger.take_parts(8 << 10);
+  ASSERT_TRUE(SketchParts::from_bytes(kept.bytes()));
+  merger.add(kept);
+  EXPECT_EQ(merger.take_values(), all);
+}
+
+TEST(SketchMerger, GivesADigestIfListsWouldBeLong) {
+  const std::vector<uint32_t> all = lognormal(512, 7);
+  SketchParts parts;
+  parts.add_values(all);
+  SketchMerger merger;
+  merger.add(parts);
+  const size_t list_bytes = parts.bytes().size();
+  EXPECT_EQ(merger.take_parts(list_bytes).bytes(), parts.bytes());
+  merger.add(parts);
+  const SketchParts digest = merger.take_parts(list_bytes - 1);
+  EXPECT_EQ(digest.bytes()[0], 'D');
+  EXPECT_EQ(put_together(digest).count(), all.size());
+}
+
+TEST(SketchMerger, FoldsOnlyWhatIsBeyondTheBound) {
+  SketchParts parts;
+  parts.add_values(lognormal(400, 8));
+  SketchMerger merger;
+  merger.add(parts);
+  merger.fold_beyond(400);
+  EXPECT_EQ(merger.take_parts(8 << 10).bytes(), parts.bytes());
+  merger.add(parts);
+  merger.fold_beyond(399);
+  EXPECT_TRUE(merger.take_values().empty());
+  EXPECT_EQ(merger.take().count(), 400U);
+}
+
 // SPEC 3.1: rank error at most (0.02 q (1 - q) + 0.001) n + 1, here after as many rounds of compacting as a day of panes has.
 TEST(SketchParts, CompactedAgainAndAgainQuantilesStayWithinThePromise) {
   const std::vector<uint32_t> all = lognormal(600'000, 2);
