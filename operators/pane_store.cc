@@ -87,7 +87,9 @@ void PaneStore::add(int v, EventTime effect, const std::map<EventTime, PaneRows>
 void PaneStore::write(int v, size_t level, EventTime start, EventTime effect, const PaneRows& rows) {
   if (start + view(v).levels[level].width + view(v).levels[level].retention <= effect) return;
   write_blocks(v, level, start, effect, rows, keys::PanePart::kCounters);
-  if (view(v).latency && view(v).levels[level].stores_sketches) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
+  const bool late = effect > start + view(v).levels[level].width;
+  const bool sketches = view(v).latency && (late || view(v).levels[level].stores_sketches);
+  if (sketches) write_blocks(v, level, start, effect, rows, keys::PanePart::kSketches);
   index(v, level).insert(start);
   kept_.forget(v, start);
   // A parent that ends at this very tick is rolled up after the rows of the tick are in, hence `just before`.
@@ -142,34 +144,51 @@ Status PaneStore::read_blocks(int v, size_t level, EventTime from, EventTime to,
     state::KeyReader key(it->key().substr(prefix));
     const EventTime start{key.i64()};
     const EventTime effect{key.i64()};
-    if (!key.ok() || !visit(start, effect, it->value()).ok()) return damaged_block(v, start);
+    if (!key.ok()) return damaged_state(partition_, "the key of a pane that cannot be read");
+    TOCSIN_RETURN_IF_ERROR(visit(start, effect, it->value()));
   }
   return it->status();
 }
 
 Status PaneStore::read_counters_of(int v, size_t level, EventTime from, EventTime to, const CountersVisitor& visit) {
   Partial partial;
-  return read_blocks(v, level, from, to, keys::PanePart::kCounters,
-                     [&](EventTime start, EventTime effect, std::string_view block) -> Status {
-                       Result<RowsReader> rows = open_block(v, keys::PanePart::kCounters, start, block);
-                       if (!rows.ok()) return rows.status();
-                       while (rows->next()) {
-                         TOCSIN_RETURN_IF_ERROR(rows->read(start.ms, partial));
-                         visit(effect, rows->group(), partial);
-                       }
-                       return {};
-                     });
+  const auto read_block = [&](EventTime start, EventTime effect, std::string_view block) -> Status {
+    Result<RowsReader> rows = open_block(v, keys::PanePart::kCounters, start, block);
+    if (!rows.ok()) return damaged_block(v, start);
+    while (rows->next()) {
+      if (!rows->read(start.ms, partial).ok()) return damaged_block(v, start);
+      visit(effect, rows->group(), partial);
+    }
+    return {};
+  };
+  return read_blocks(v, level, from, to, keys::PanePart::kCounters, read_block);
 }
 
-size_t PaneStore::sketch_level(int v, size_t level) const {
-  while (!view(v).levels[level].stores_sketches) --level;
-  return level;
+Status PaneStore::read_sketches(int v, size_t level, EventTime from, EventTime to, std::optional<Duration> in_time_for,
+                                const BlockVisitor& visit) {
+  const Duration width = view(v).levels[level].width;
+  EventTime next = from;  // what begins before has been visited
+  const auto read_below = [&](EventTime until) -> Status {
+    return level == 0 || next >= until ? Status() : read_sketches(v, level - 1, next, until, width, visit);
+  };
+  const auto read_own = [&](EventTime start, EventTime effect, std::string_view block) -> Status {
+    if (in_time_for && effect > floor_to(start, *in_time_for) + *in_time_for) return {};
+    if (effect == start + width) {
+      TOCSIN_RETURN_IF_ERROR(read_below(start));
+      next = std::max(next, start + width);
+    }
+    return visit(start, effect, block);
+  };
+  TOCSIN_RETURN_IF_ERROR(read_blocks(v, level, from, to, keys::PanePart::kSketches, read_own));
+  return read_below(to);
 }
 
 Status PaneStore::merge_sketch(int v, const Piece& piece, uint64_t group, WindowSketch& extremes, SketchMerger& sketches) {
   const EventTime end = piece.start + view(v).levels[piece.level].width;
-  return read_blocks(v, sketch_level(v, piece.level), piece.start, end, keys::PanePart::kSketches,
-                     [&](EventTime, EventTime, std::string_view block) { return merge_from_block(block, group, extremes, sketches); });
+  const auto merge = [&](EventTime start, EventTime, std::string_view block) {
+    return merge_from_block(block, group, extremes, sketches).ok() ? Status() : damaged_block(v, start);
+  };
+  return read_sketches(v, piece.level, piece.start, end, std::nullopt, merge);
 }
 
 Status PaneStore::roll_up(EventTime now) {
@@ -205,7 +224,7 @@ Status PaneStore::roll_up_sketches(int v, size_t level, EventTime start, EventTi
   std::map<uint64_t, SketchMerger> sketches;
   const auto add = [&](EventTime child, EventTime, std::string_view block) -> Status {
     Result<RowsReader> rows = open_block(v, keys::PanePart::kSketches, child, block);
-    if (!rows.ok()) return rows.status();
+    if (!rows.ok()) return damaged_block(v, child);
     while (rows->next()) {
       const StoredSketch stored = rows->stored_sketch();
       SketchMerger& merger = sketches[rows->group()];
@@ -217,7 +236,7 @@ Status PaneStore::roll_up_sketches(int v, size_t level, EventTime start, EventTi
     }
     return {};
   };
-  TOCSIN_RETURN_IF_ERROR(read_blocks(v, sketch_level(v, level - 1), start, end, keys::PanePart::kSketches, add));
+  TOCSIN_RETURN_IF_ERROR(read_sketches(v, level - 1, start, end, std::nullopt, add));
   for (auto& [group, merger] : sketches) merged[group].sketch.parts = merger.take_parts(kSketchBytesMax);
   return {};
 }

@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -89,8 +90,11 @@ class PaneStore {
   // Visits the blocks of all panes of a level that begin in [from, to).
   Status read_blocks(int view, size_t level, EventTime from, EventTime to, keys::PanePart part, const BlockVisitor& visit);
   Status read_counters_of(int view, size_t level, EventTime from, EventTime to, const CountersVisitor& visit);
-  // The level at or below `level` that has its sketches.
-  size_t sketch_level(int view, size_t level) const;
+  // Visits the sketches of all panes of a level that begin in [from, to): of a pane that has no rolled-up ones, those of the level below
+  // that were in time for it, and its late ones. It goes by what is there: other rules, or another version, may have stored other levels.
+  // `in_time_for`: only what took effect when the pane of that width ended, or before.
+  Status read_sketches(int view, size_t level, EventTime from, EventTime to, std::optional<Duration> in_time_for,
+                       const BlockVisitor& visit);
   // Puts together what the window's panes of a level and those above it hold, unless it is kept; `above`: without this level. The singles
   // of the window are there.
   Status complete_tier(int view, size_t level, const std::vector<Piece>& pieces, const WindowSketch& above, SketchCache::Entry& kept);

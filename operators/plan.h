@@ -43,7 +43,7 @@ struct SlotMatcher {
 struct Level {
   Duration width;
   Duration retention;  // how long after its end a pane of this level may still be read
-  // False: sketches of this level are put together from those of the level below whenever somebody asks for one.
+  // False: of sketches only late ones are stored; the others are put together from the level below whenever somebody asks.
   bool stores_sketches = true;
 };
 

@@ -212,6 +212,80 @@ TEST_F(LongerPanes, DamageIsToldOfWhenTheyAreRolledUp) {
   EXPECT_NE(status.message().find(format_rfc3339(begin.ms + 7'000)), std::string::npos) << status.message();
 }
 
+// Sketches of five seconds are stored for a window of an hour, whose finer panes are gone after some seconds, and not for one of 70 s.
+// Rules of the one kind are followed by rules of the other: the window of 70 s at the end has to hold all values.
+struct ChangeOfRules {
+  const char* before;
+  const char* after;
+  int change;  // seconds
+  int end;
+};
+
+class PanesOfOtherRules : public testing::TestWithParam<ChangeOfRules> {
+ protected:
+  static EventTime at(int second) { return floor_to(kStart, Duration{60'000}) + Duration{1'000 * second}; }
+  // Views are told apart by matchers and `by`: before and after it is the same one.
+  static std::shared_ptr<const Plan> plan_with(const char* expr) {
+    return plan_of(rules_text({{std::string("expr: '") + expr + "'", "by: [domain]", "interval: 1s"}}));
+  }
+  // A value in each second, and now and then one that is late by some seconds.
+  static void evaluate(PaneStore& panes, int from, int to) {
+    ASSERT_TRUE(panes.load(at(from)).ok());
+    for (int second = from; second < to; ++second) {
+      std::map<EventTime, PaneRows> rows;
+      rows[at(second)].emplace_back(0, row_of(static_cast<uint32_t>(second), 1));
+      if (second % 7 == 0) rows[at(second - 3)].emplace_back(0, row_of(static_cast<uint32_t>(10'000 + second), 1));
+      if (second % 11 == 0) rows[at(second - 9)].emplace_back(0, row_of(static_cast<uint32_t>(20'000 + second), 1));
+      panes.add(0, at(second + 1), rows);
+      ASSERT_TRUE(panes.roll_up(at(second + 1)).ok());
+      ASSERT_TRUE(panes.expire(at(second + 1)).ok());
+    }
+  }
+  static std::vector<uint32_t> values_of_window(int end) {
+    std::vector<uint32_t> all;
+    for (int second = 0; second < end; ++second) {
+      if (second >= end - 70) all.push_back(static_cast<uint32_t>(second));
+      if (second % 7 == 0 && second - 3 >= end - 70) all.push_back(static_cast<uint32_t>(10'000 + second));
+      if (second % 11 == 0 && second - 9 >= end - 70) all.push_back(static_cast<uint32_t>(20'000 + second));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+};
+
+constexpr const char* kShort = "p50[70s] > 1ms";
+constexpr const char* kLong = "p50[1h] > 1ms";
+constexpr const char* kBoth = "p50[70s] > 1ms and p50[1h] > 1ms";
+
+TEST_P(PanesOfOtherRules, AreReadByWhatIsThere) {
+  const ChangeOfRules& change = GetParam();
+  const std::shared_ptr<const Plan> before = plan_with(change.before);
+  const std::shared_ptr<const Plan> after = plan_with(change.after);
+  ASSERT_EQ(before->views[0].id, after->views[0].id);
+  const state::MemoryStore store;
+  state::Overlay overlay(store);
+  PaneStore earlier(*before, overlay, 0);
+  evaluate(earlier, 0, change.change);
+  PaneStore panes(*after, overlay, 0);
+  evaluate(panes, change.change, change.end);
+  const auto window = std::find_if(after->windows.begin(), after->windows.end(), [](const Window& w) { return w.length.ms == 70'000; });
+  ASSERT_NE(window, after->windows.end());
+  WindowSketch sketch;
+  ASSERT_TRUE(panes.read_sketch(static_cast<int>(window - after->windows.begin()), 0, at(change.end), sketch).ok());
+  EXPECT_EQ(sketch.digest, nullptr);
+  EXPECT_EQ(sketch.values, values_of_window(change.end));
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, PanesOfOtherRules,
+                         testing::Values(ChangeOfRules{kShort, kBoth, 131, 131}, ChangeOfRules{kShort, kBoth, 131, 134},
+                                         ChangeOfRules{kShort, kBoth, 144, 159}, ChangeOfRules{kShort, kBoth, 158, 183},
+                                         ChangeOfRules{kBoth, kShort, 131, 131}, ChangeOfRules{kBoth, kShort, 144, 147},
+                                         ChangeOfRules{kBoth, kShort, 158, 195},
+                                         // Whole tails only: of an hour's window finer ones are not kept.
+                                         ChangeOfRules{kLong, kShort, 130, 130}, ChangeOfRules{kLong, kShort, 131, 135},
+                                         ChangeOfRules{kLong, kShort, 158, 160}, ChangeOfRules{kLong, kShort, 158, 185},
+                                         ChangeOfRules{kLong, kBoth, 144, 155}));
+
 TEST_F(Panes, MoreWindowsThanAreKeptAreAllRight) {
   PaneRows rows;
   for (uint64_t group = 0; group < 3 * SketchCache::kEntries; ++group) rows.emplace_back(group, row_of(static_cast<uint32_t>(group), 1));
