@@ -194,16 +194,16 @@ Status EvaluateWorker::advance() {
 }
 
 bool EvaluateWorker::commit_due() const {
-  bool consumed = false;
+  bool uncommitted = false;
   bool alerts = false;
   for (const auto& [source, task] : tasks_) {
     if (task.more) return true;
-    consumed = consumed || task.consumed;
+    uncommitted = uncommitted || task.uncommitted();
     alerts = alerts || task.evaluator->has_alerts();
   }
   const auto passed = [this](Duration interval) { return has_passed(interval, last_commit_, clock_()); };
-  if (catches_up()) return (consumed || alerts) && passed(std::max(options_.commit_interval, options_.catch_up_interval));
-  return alerts || (consumed && passed(options_.commit_interval));
+  if (catches_up()) return uncommitted && passed(std::max(options_.commit_interval, options_.catch_up_interval));
+  return alerts || (uncommitted && passed(options_.commit_interval));
 }
 
 // As in stage 1: nobody waits for an alert of long ago by the tenth of a second.
@@ -228,7 +228,7 @@ Status EvaluateWorker::commit() {
   transaction.group = consumer_->group_metadata();
   if (transaction.group == nullptr) return {};
   for (auto& [source, task] : tasks_) {
-    if (!task.consumed && !task.evaluator->has_changes()) continue;
+    if (!task.uncommitted()) continue;
     const int64_t position = consumer_->position(source);
     // Records below the committed offset are read again only to fill memory: there is nothing to commit before they are through.
     if (position < task.evaluator->next_offset().value_or(0)) continue;
@@ -323,7 +323,7 @@ Status EvaluateWorker::settle(std::optional<Result<log::CommitReceipt>> outcome)
 
 bool EvaluateWorker::idle() const {
   return !committer_.busy() && in_flight_.empty() &&
-         std::none_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.consumed || entry.second.more; });
+         std::none_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second.uncommitted() || entry.second.more; });
 }
 
 // What a transaction that failed held is done again by the next owner: to restore it here would only delay the end.

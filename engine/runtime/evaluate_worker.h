@@ -71,7 +71,7 @@ class EvaluateWorker final : public log::ConsumerListener {
   void attach(log::GroupConsumer& consumer) { consumer_ = &consumer; }
 
   Status step(Duration timeout);
-  // Nothing is open and nothing in flight.
+  // All that was read is evaluated and committed.
   bool idle() const;
   Status close();
 
@@ -108,6 +108,9 @@ class EvaluateWorker final : public log::ConsumerListener {
     std::optional<int64_t> end;  // of the partition, when last asked
     std::optional<WallTime> probing_since;
     StallClock stall;
+
+    // Ticks that a bound had cut off leave changes without a record.
+    bool uncommitted() const { return consumed || evaluator->has_changes(); }
   };
   // What a transaction in flight will leave to be done, and to be counted.
   struct InFlight {

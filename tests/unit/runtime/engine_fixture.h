@@ -32,6 +32,7 @@ struct EngineOptions {
   std::optional<Duration> idle_timeout = std::nullopt;
   SeriesLimits series = {};
   size_t flush_bytes = size_t{32} << 20;
+  size_t transaction_bytes = EvaluateOptions().transaction_bytes;
   SharedLedger* ledger = nullptr;
 };
 
@@ -83,6 +84,7 @@ class Engine {
     evaluate_options.alerts = {"alerts", "", "tocsin/test", AlertFormat::kProtobuf};
     evaluate_options.partials_partitions = static_cast<uint32_t>(options_.partials);
     evaluate_options.ledger = options_.ledger;
+    evaluate_options.transaction_bytes = options_.transaction_bytes;
     leases = std::make_unique<StoreLeases>(*store);
     evaluate = std::make_unique<EvaluateWorker>(evaluate_options, plan_, *leases, *reader, *evaluate_committer_, recorder_, clock);
     aggregate_consumer_ = consumer("aggregate", "in", *aggregate);

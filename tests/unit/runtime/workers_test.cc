@@ -153,6 +153,26 @@ TEST(Workers, AStoreThatRefusesWhatWasCommittedEndsTheWorkerAlsoWhenItGivesUpIts
   }
 }
 
+// A backtest ends as soon as the worker says so.
+TEST(Workers, IsNotIdleWhileAlertsOfTicksThatWereLeftOverWaitForTheirTransaction) {
+  size_t cut = 0;
+  for (size_t bytes = 512; bytes <= 16'384; bytes += 512) {
+    SCOPED_TRACE(bytes);
+    EngineOptions options;
+    options.transaction_bytes = bytes;
+    Engine engine(plan_of(kWorkerRules), options);
+    engine.now_ms += 7'200'000;  // what lies far back is committed only now and then
+    for (int64_t ms = 0; ms < 60'000; ms += 250) engine.feed(0, ms / 10'000 % 2 == 0 ? failure(ms) : success(ms));
+    ASSERT_TRUE(engine.step().ok());
+    const auto ended = [&] { return engine.log.committed("evaluate", {"partials", 0}) && engine.evaluate->idle(); };
+    for (int i = 0; i < 1'000 && !ended(); ++i) ASSERT_TRUE(engine.step({i < 900 ? 0 : 100}).ok());
+    ASSERT_TRUE(ended());
+    EXPECT_THAT(engine.alerts(), SizeIs(engine.evaluate->evaluator_counters().alerts));
+    cut += engine.evaluate->counters().commits > 2;
+  }
+  EXPECT_GT(cut, 5U);
+}
+
 TEST(Workers, WhatWasReadOfALostPartitionIsDropped) {
   Engine engine(plan_of(kWorkerRules));
   engine.feed(0, success(1'000));
