@@ -20,6 +20,7 @@ Evaluator::Evaluator(std::shared_ptr<const Plan> plan, const state::Store& store
   for (size_t i = 0; i < costs.size(); ++i) groups_.emplace_back(options.partition, plan_->group_spaces[i].id, options.ledger, costs[i]);
   lifetimes_ = group_lifetimes(*plan_);
   longest_interval_ = longest_interval(*plan_);
+  verdicts_hash_ = verdicts_hash(*plan_);
   for (const Window& window : plan_->windows) windows_.emplace_back(window, panes_);
   for (const PlannedRule& planned : plan_->rules) {
     RuleState& state = rules_.emplace_back();

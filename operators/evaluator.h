@@ -170,15 +170,17 @@ class Evaluator {
   Status check_group(int group_space, uint64_t group) const;
   Status restore_last_events();
   Status restore_instances();
-  void restore_timers();
+  // `other_rules`: verdicts of before may have been other ones.
+  void restore_timers(bool other_rules);
   void resolve_orphans(EventTime tick);
 
   std::shared_ptr<const Plan> plan_;
   EvaluatorOptions options_;
   state::Overlay overlay_;
   PaneStore panes_;
-  std::deque<Groups> groups_;         // by group space
-  std::vector<Duration> lifetimes_;   // of groups, by group space
+  std::deque<Groups> groups_;        // by group space
+  std::vector<Duration> lifetimes_;  // of groups, by group space
+  uint64_t verdicts_hash_ = 0;
   Duration longest_interval_;         // of the rules
   std::vector<WindowState> windows_;  // as in the plan
   std::vector<RuleState> rules_;      // as in the plan

@@ -44,6 +44,8 @@ class Evaluator::GroupView : public GroupWindows {
 
 // Content hash of what makes an instance another one: the rule's parsed expression and its grouping (SPEC 4.7).
 uint64_t definition_hash(const PlannedRule& rule);
+// Of all that decides verdicts: under another hash a group may have another one, though nothing of it has changed.
+uint64_t verdicts_hash(const Plan& plan);
 // Stable name of a window in the state.
 uint64_t window_hash(const Plan& plan, const Window& window);
 // By group space: how long after the last row of a group took effect no rule remembers the group, and no pane that some window may read

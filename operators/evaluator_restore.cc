@@ -53,6 +53,16 @@ uint64_t definition_hash(const PlannedRule& rule) {
   return fnv1a(fmt::format("{} by ({})", rules::to_string(rule.rule.expr), fmt::join(rule.by, ", ")));
 }
 
+uint64_t verdicts_hash(const Plan& plan) {
+  uint64_t hash = kFnvOffsetBasis;
+  for (const PlannedRule& planned : plan.rules) {
+    const rules::AlertRule& rule = planned.rule;
+    hash = fnv1a(fmt::format("{} {} {} {}", definition_hash(planned), rule.interval.ms, rule.min_events, static_cast<int>(rule.no_data)),
+                 hash);
+  }
+  return hash;
+}
+
 uint64_t window_hash(const Plan& plan, const Window& window) {
   return fnv1a(
       fmt::format("{} {} {} {}", plan.views[static_cast<size_t>(window.view)].id, window.length.ms, window.offset.ms, window.interval.ms));
@@ -109,6 +119,7 @@ std::shared_ptr<const state::WriteBatch> Evaluator::seal(int64_t position, int64
   if (const auto ms = ms_of(evaluated_)) row.set_evaluated_ms(*ms);
   if (const auto ms = ms_of(start_)) row.set_start_ms(*ms);
   row.set_plan(plan_->version);
+  row.set_rules(verdicts_hash_);
   row.set_resolution_ms(plan_->resolution.ms);
   row.set_partitions(options_.partitions);
   row.set_format(state_format());
@@ -151,7 +162,7 @@ Status Evaluator::restore() {
   }
   TOCSIN_RETURN_IF_ERROR(restore_last_events());
   TOCSIN_RETURN_IF_ERROR(restore_instances());
-  restore_timers();
+  restore_timers(row.rules() != verdicts_hash_);
   return {};
 }
 
@@ -260,7 +271,7 @@ Status Evaluator::restore_instances() {
   });
 }
 
-void Evaluator::restore_timers() {
+void Evaluator::restore_timers(bool other_rules) {
   for (RuleFamily& family : families_) {
     const PlannedRule& shared = family.shared();
     const EventTime next = std::max(first_tick(shared.rule.interval), next_multiple(*evaluated_, shared.rule.interval));
@@ -268,7 +279,10 @@ void Evaluator::restore_timers() {
     for (uint64_t group = 0; group < groups.end_id() && !shared.by.empty(); ++group) {
       const EventTime seen = last_events(family, group).event;
       const bool forgotten = seen == EventTime::min() || ceil_to(seen + shared.retention, shared.rule.interval) < next;
-      if (groups.is_stored(group) && !forgotten) schedule_expiry(family, group, seen);
+      if (!groups.is_stored(group) || forgotten) continue;
+      schedule_expiry(family, group, seen);
+      // What is true by a rule that is new, or by its new constant, is not seen at a change of the group, which may be silent.
+      if (other_rules) timers_.push({next, Timer::Kind::kEvaluate, family.rules().front(), group});
     }
     for (const int rule : family.rules()) {
       const RuleState& state = rules_[static_cast<size_t>(rule)];

@@ -85,6 +85,37 @@ TEST(RuleChange, TheLastRuleToGoResolvesItsInstances) {
   for (size_t i = regions.size(); i < alerts.size(); ++i) EXPECT_EQ(alerts[i].reason(), "rule_removed");
 }
 
+// Region eu has three events in the hour and no more: that they are enough, or too few, is seen at the next tick.
+TEST(RuleChange, SilentGroupsAreEvaluatedByTheNewRules) {
+  const auto alerts_after = [](const std::string& before, const std::string& after) {
+    Engine engine(rules_with(before));
+    for (const int64_t ms : {100, 200, 300}) engine.feed(0, event_at(ms, R"(,"region":"eu")"));
+    engine.feed(0, event_at(5'000, R"(,"region":"us")"));
+    engine.drain();
+    EXPECT_THAT(engine.alerts(), SizeIs(0));
+    engine.restart(rules_with(after));
+    engine.feed(0, event_at(7'000, R"(,"region":"us")"));
+    engine.drain();
+    std::vector<std::string> fired;
+    for (const v1::AlertEvent& alert : engine.alerts())
+      fired.push_back(alert.rule() + " " + alert.evaluated_at() + " " + alert.labels().at("region"));
+    return fired;
+  };
+  const std::string ten = ", {alert: Busy, expr: 'count[1h] > 10', by: [region]}";
+  const std::string two = ", {alert: Busy, expr: 'count[1h] > 2', by: [region]}";
+  const std::string nine_and_two =
+      ", {alert: Busy9, expr: 'count[1h] > 9', by: [region]}, {alert: Busy2, expr: 'count[1h] > 2', by: [region]}";
+  const std::string slow = ", {alert: Busy, expr: 'count[1h] > 2', by: [region], interval: 2s}";
+  const std::string enough = ", {alert: Busy, expr: 'count[1h] > 2', by: [region], min_events: 3}";
+  const std::string too_few = ", {alert: Busy, expr: 'count[1h] > 2', by: [region], min_events: 4}";
+  const std::string fifth = "2023-11-14T22:13:25.000Z eu";
+  EXPECT_THAT(alerts_after(ten, two), testing::ElementsAre("Busy " + fifth));
+  EXPECT_THAT(alerts_after(ten, nine_and_two), testing::ElementsAre("Busy2 " + fifth));
+  EXPECT_THAT(alerts_after(too_few, enough), testing::ElementsAre("Busy " + fifth));
+  EXPECT_THAT(alerts_after(ten, slow), testing::ElementsAre("Busy 2023-11-14T22:13:26.000Z eu"));
+  EXPECT_THAT(alerts_after(ten, too_few), testing::IsEmpty());
+}
+
 // By the new retention region eu was to be forgotten before the restart; its alert must not fire for ever.
 TEST(RuleChange, AShorterRetentionEndsWhatItWouldHaveForgotten) {
   const auto rules = [](const std::string& retention) {
@@ -154,14 +185,14 @@ TEST(RuleChange, ALongerWindowReachesBackToGroupsThatWereForgotten) {
   engine.drain();
   ASSERT_THAT(engine.alerts(), SizeIs(2));
   engine.restart(rules("2m"));
-  // The first of its three events leaves the window, and so it is looked at.
   for (const int64_t ms : {80'000, 130'000}) engine.feed(0, event_at(ms, R"(,"region":"us")"));
   engine.drain();
   const std::vector<v1::AlertEvent> alerts = engine.alerts();
   const auto third = std::find_if(alerts.begin(), alerts.end(), [](const v1::AlertEvent& alert) { return alert.sequence() == 3; });
   ASSERT_NE(third, alerts.end());
   EXPECT_EQ(third->labels().at("region"), "eu");
-  EXPECT_EQ(third->evidence().count(), 1U);
+  EXPECT_EQ(third->evaluated_at(), format_rfc3339(kBaseMs + 75'000));
+  EXPECT_EQ(third->evidence().count(), 3U);
 }
 
 // Rows of when a group was last in a window stay behind if the group is forgotten while no rule has that window.
