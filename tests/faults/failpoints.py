@@ -55,9 +55,9 @@ def die_at(run, point, role):
     elif point in AFTER_REFUSAL:
         wait_for_death(process, point, lambda: outlive_session(process))
     elif point in IN_DOUBT:
-        wait_for_death(process, point, lambda: lose_answers(run, ()))
+        wait_for_death(process, point, lambda: lose_answers(run, process, ()))
     elif point in AFTER_FAILURE:  # the group's requests are answered: the worker keeps its partitions, and goes back in them
-        wait_for_death(process, point, lambda: lose_answers(run, ("Produce", "AddPartitionsToTxn")))
+        wait_for_death(process, point, lambda: lose_answers(run, process, ("Produce", "AddPartitionsToTxn")))
     else:
         wait_for_death(process, point, lambda: time.sleep(0.05))
     phases = run.note_kill(process)
@@ -87,12 +87,18 @@ def outlive_session(process):
         time.sleep(2)
 
 
-def lose_answers(run, names):
+def lose_answers(run, process, names):
     """Answers vanish, to requests of these names or (none) to all, until the transaction's time is over; then connections begin anew."""
-    if names:
-        run.proxy.swallow_answers_to = names
-    else:
-        run.proxy.swallow_answers = True
+
+    def swallow(_):
+        if names:
+            run.proxy.swallow_answers_to = names
+        else:
+            run.proxy.swallow_answers = True
+
+    # On a busy machine the group takes longer than a few seconds to work again after the last time.
+    first_in([process], IN_TRANSACTION, 15, swallow)
+    swallow(process)
     time.sleep(13)
     run.proxy.swallow_answers, run.proxy.swallow_answers_to = False, ()
     run.proxy.cut_all()
