@@ -218,7 +218,7 @@ Result<int> run_demo(const Flags& flags) {
   fmt::print("{} events a second in {} partitions, an incident every {}; rules: deploy/demo/rules.yaml{}\n", demo->load.rate,
              kInputPartitions, format_duration(kIncidentEvery), demo->watch.length ? "" : "; Ctrl-C ends the demo");
   if (demo->load.rate < kRateMin) {
-    fmt::print("note: of less than {} events a second, DomainSilent fires at the start: its first windows are not full\n", kRateMin);
+    fmt::print("note: with fewer than {} events a second DomainSilent fires at the start: its first windows are not full\n", kRateMin);
   }
   const Result<bool> as_expected = play(*demo, stop);
   if (as_expected.ok() && *as_expected) return kExitFine;
